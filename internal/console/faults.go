@@ -1,0 +1,117 @@
+package console
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// FaultID names a kind of fault.
+type FaultID string
+
+// What a log can show. The slugs are stable.
+const (
+	KernelPanic         FaultID = "kernel-panic"
+	EmergencyMode       FaultID = "emergency-mode"
+	GRUBRescue          FaultID = "grub-rescue"
+	NoBootableDevice    FaultID = "no-bootable-device"
+	MountFailed         FaultID = "mount-failed"
+	FsckNeeded          FaultID = "fsck-needed"
+	FilesystemError     FaultID = "filesystem-error"
+	NoDHCPLease         FaultID = "no-dhcp-lease"
+	NoAddress           FaultID = "no-address" // cloud-init saw interfaces, none with an address
+	MetadataUnreachable FaultID = "metadata-unreachable"
+	NoDatasource        FaultID = "no-datasource"
+	NoAuthorizedKeys    FaultID = "no-authorized-keys"
+	SSHCredentials      FaultID = "ssh-credentials-failed"
+	SSHDFailed          FaultID = "sshd-failed"
+	NoSpace             FaultID = "no-space"
+	OutOfMemory         FaultID = "out-of-memory"
+)
+
+// Fault is a line that says what went wrong. A later boot stage may have mended
+// it: metadata that answers late fails a few times first.
+type Fault struct {
+	ID     FaultID
+	Uptime time.Duration // since the kernel started; 0 where the line tells none
+	Line   string
+}
+
+var faultMarks = []struct {
+	id    FaultID
+	words *regexp.Regexp
+}{
+	{KernelPanic, regexp.MustCompile(`Kernel panic - not syncing`)},
+	{EmergencyMode, regexp.MustCompile(`You are in emergency mode|You are now being dropped into an emergency shell|Give root password for maintenance|Cannot open access to console, the root account is locked`)},
+	{GRUBRescue, regexp.MustCompile(`grub rescue>|Minimal BASH-like line editing`)},
+	{NoBootableDevice, regexp.MustCompile(`No bootable device`)},
+	{MountFailed, regexp.MustCompile(`Dependency failed for Local File Systems`)},
+	{FsckNeeded, regexp.MustCompile(`UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY`)},
+	{FilesystemError, regexp.MustCompile(`EXT4-fs error|metadata I/O error`)},
+	{NoDHCPLease, regexp.MustCompile(`No DHCPOFFERS received|No working leases in persistent database|No lease, failing`)},
+	{MetadataUnreachable, regexp.MustCompile(`url_helper\.py\[WARNING\]: Calling '[^']*' failed|Getting data from <class .* failed|failed to read iid from metadata|failed 20/20: up `)},
+	{NoDatasource, regexp.MustCompile(`No instance datasource found!|Datasource DataSourceNone|Used fallback datasource`)},
+	{NoAuthorizedKeys, regexp.MustCompile(`no authorized SSH keys fingerprints found for user|No SSH authorized keys provided by Ignition or Afterburn`)},
+	{SSHCredentials, regexp.MustCompile(`Applying SSH credentials failed!`)},
+	{SSHDFailed, regexp.MustCompile(`Failed to start .*(?:OpenBSD Secure Shell server|OpenSSH)`)},
+	{NoSpace, regexp.MustCompile(`No space left on device`)},
+	{OutOfMemory, regexp.MustCompile(`Out of memory: Kill(?:ed)? process`)},
+}
+
+// faults gives each kind once, where it came first.
+func faults(lines []line) []Fault {
+	var out []Fault
+	seen := make(map[FaultID]bool)
+	add := func(id FaultID, l line) {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, Fault{id, l.uptime, bounded(l.text)})
+		}
+	}
+	for _, l := range lines {
+		for _, m := range faultMarks {
+			if !seen[m.id] && m.words.MatchString(l.text) {
+				add(m.id, l)
+			}
+		}
+	}
+	if l, ok := unaddressed(lines); ok {
+		add(NoAddress, l)
+	}
+	return out
+}
+
+// device is a row of cloud-init's table "Net device info" (cloudinit/netinfo.py).
+type device struct {
+	name      string
+	addressed bool // by more than a link-local address
+}
+
+var deviceRow = regexp.MustCompile(`ci-info: \| *([^ |]{1,64}) *\| *(True|False) *\| *([^ |]{1,64}) *\| *[^ |]* *\|`)
+
+func readDevice(text string) (device, bool) {
+	m := deviceRow.FindStringSubmatch(text)
+	if m == nil || m[1] == "lo" {
+		return device{}, false
+	}
+	host, _, _ := strings.Cut(m[3], "/")
+	a, err := netip.ParseAddr(host)
+	return device{m[1], err == nil && !a.IsLinkLocalUnicast() && !a.IsLoopback()}, true
+}
+
+// unaddressed gives the first row of the device table if none has an address.
+func unaddressed(lines []line) (line, bool) {
+	var first line
+	found := false
+	for _, l := range lines {
+		d, ok := readDevice(l.text)
+		switch {
+		case ok && d.addressed:
+			return line{}, false
+		case ok && !found:
+			first, found = l, true
+		}
+	}
+	return first, found
+}
