@@ -93,6 +93,15 @@ func (r *ImageRef) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Interface is one port of a server as nova shows it (GET /servers/{id}/os-interface).
+type Interface struct {
+	PortID     string    `json:"port_id"`
+	PortState  string    `json:"port_state"`
+	NetworkID  string    `json:"net_id"`
+	MACAddress string    `json:"mac_addr"`
+	FixedIPs   []FixedIP `json:"fixed_ips"`
+}
+
 // Action is one entry of a server's action log (GET /servers/{id}/os-instance-actions).
 type Action struct {
 	Action    string `json:"action"`

@@ -1,0 +1,200 @@
+package openstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// novaMicroversion is asked for without looking first: every field of Server
+// is in it, and clouds since 2019 (Stein) have it.
+const novaMicroversion = "2.72"
+
+func (s *session) microversion() string { return firstOf(s.Microversion, novaMicroversion) }
+
+// consoleTimeout is short because a dead compute host answers only when nova's
+// own message times out, after a minute.
+const consoleTimeout = 10 * time.Second
+
+// Server gives one server by its id.
+func (c *Client) Server(ctx context.Context, id string) (*Server, error) {
+	var body struct {
+		Server *Server `json:"server"`
+	}
+	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(id)}, &body)
+	return one(body.Server, err)
+}
+
+// Servers gives all servers of the project, page by page as they are taken. It
+// ends after the first error.
+func (c *Client) Servers(ctx context.Context) iter.Seq2[Server, error] {
+	return c.servers(ctx, nil)
+}
+
+// ServersMatching gives the servers whose name matches a regular expression of
+// the cloud's database, unanchored (nova.db.main.api._regex_instance_filter).
+// Databases differ in dialect and case: the caller must filter again.
+func (c *Client) ServersMatching(ctx context.Context, regex string) ([]Server, error) {
+	return collect(c.servers(ctx, url.Values{"name": {regex}}))
+}
+
+// ServersChangedSince is ServersMatching with servers that were deleted since
+// then, as far as the cloud still shows them.
+func (c *Client) ServersChangedSince(ctx context.Context, regex string, since time.Time) ([]Server, error) {
+	return collect(c.servers(ctx, url.Values{
+		"name":          {regex},
+		"changes-since": {since.UTC().Format(time.RFC3339)},
+	}))
+}
+
+func (c *Client) servers(ctx context.Context, filter url.Values) iter.Seq2[Server, error] {
+	return pages(ctx, filter, func(ctx context.Context, query url.Values) (page[Server], error) {
+		var body struct {
+			Servers []Server `json:"servers"`
+			Links   links    `json:"servers_links"`
+		}
+		err := c.nova(ctx, request{path: "servers/detail", query: query}, &body)
+		return page[Server]{body.Servers, body.Links.more()}, present(body.Servers, err)
+	}, func(s Server) string { return s.ID })
+}
+
+// Interfaces gives a server's ports as nova knows them, for where neutron is
+// out of reach.
+func (c *Client) Interfaces(ctx context.Context, serverID string) ([]Interface, error) {
+	var body struct {
+		Interfaces []Interface `json:"interfaceAttachments"`
+	}
+	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(serverID) + "/os-interface"}, &body)
+	return body.Interfaces, present(body.Interfaces, err)
+}
+
+// Actions gives what was done to a server, newest first, as far back as nova's
+// first page goes (1000 by default).
+func (c *Client) Actions(ctx context.Context, serverID string) ([]Action, error) {
+	var body struct {
+		Actions []Action `json:"instanceActions"`
+	}
+	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(serverID) + "/os-instance-actions"}, &body)
+	return body.Actions, present(body.Actions, err)
+}
+
+// Console gives the last lines of a server's console log, all that is kept if
+// lines is negative. "" with no error means that there is nothing to show. It
+// fails after 10 s where the compute host does not answer.
+func (c *Client) Console(ctx context.Context, serverID string, lines int) (string, error) {
+	arguments := map[string]any{}
+	if lines >= 0 {
+		arguments["length"] = lines
+	}
+	var body struct {
+		Output *string `json:"output"`
+	}
+	err := c.nova(ctx, request{
+		method:  http.MethodPost,
+		path:    "servers/" + url.PathEscape(serverID) + "/action",
+		body:    map[string]any{"os-getConsoleOutput": arguments},
+		repeat:  true,
+		timeout: min(consoleTimeout, c.options.Timeout),
+	}, &body)
+	if err != nil || body.Output == nil {
+		return "", err
+	}
+	return *body.Output, nil
+}
+
+// Keypair gives a keypair with its creation time. An empty userID is the
+// token's own user; another one needs an administrator.
+func (c *Client) Keypair(ctx context.Context, name, userID string) (*Keypair, error) {
+	r := request{path: "os-keypairs/" + url.PathEscape(name)}
+	if userID != "" {
+		r.query = url.Values{"user_id": {userID}}
+	}
+	var body struct {
+		Keypair *Keypair `json:"keypair"`
+	}
+	err := c.nova(ctx, r, &body)
+	return one(body.Keypair, err)
+}
+
+// Keypairs gives all keypairs of the token's user.
+func (c *Client) Keypairs(ctx context.Context) ([]Keypair, error) {
+	return collect(pages(ctx, nil, func(ctx context.Context, query url.Values) (page[Keypair], error) {
+		var body struct {
+			Keypairs []struct {
+				Keypair Keypair `json:"keypair"`
+			} `json:"keypairs"`
+			Links links `json:"keypairs_links"`
+		}
+		err := present(body.Keypairs, c.nova(ctx, request{path: "os-keypairs", query: query}, &body))
+		found := make([]Keypair, len(body.Keypairs))
+		for i, k := range body.Keypairs {
+			found[i] = k.Keypair
+		}
+		return page[Keypair]{found, body.Links.more()}, err
+	}, func(k Keypair) string { return k.Name }))
+}
+
+// nova sends a request at the usual microversion; a nova that is older says
+// 406 once and is asked what it has.
+func (c *Client) nova(ctx context.Context, r request, out any) error {
+	r.service = compute
+	err := c.do(ctx, r, out)
+	if !hasStatus(err, http.StatusNotAcceptable) {
+		return err
+	}
+	version, lookup := c.lowerMicroversion(ctx)
+	if lookup != nil {
+		return errors.Join(err, lookup)
+	}
+	c.setMicroversion(version)
+	return c.do(ctx, r, out)
+}
+
+// lowerMicroversion asks nova's version document for the best one it has that
+// is not above novaMicroversion.
+func (c *Client) lowerMicroversion(ctx context.Context) (string, error) {
+	base, err := c.endpoint(compute, c.current())
+	if err != nil {
+		return "", err
+	}
+	var body struct {
+		Version struct {
+			Version string `json:"version"`
+		} `json:"version"`
+	}
+	if err := c.do(ctx, request{service: compute, url: versionRoot(base)}, &body); err != nil {
+		return "", err
+	}
+	most, ok := minor(body.Version.Version)
+	if !ok {
+		return "2.1", nil
+	}
+	usual, _ := minor(novaMicroversion)
+	return fmt.Sprintf("2.%d", min(most, usual)), nil
+}
+
+// minor reads the second number of a microversion "2.N".
+func minor(version string) (int, bool) {
+	digits, ok := strings.CutPrefix(version, "2.")
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil && n >= 1
+}
+
+// versionRoot cuts what follows the version of an endpoint, such as a project id.
+func versionRoot(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base
+	}
+	if at := versionElement.FindStringIndex(u.Path); at != nil {
+		u.Path = strings.TrimRight(u.Path[:at[1]], "/") + "/"
+		u.RawPath = ""
+	}
+	return u.String()
+}
