@@ -35,13 +35,14 @@ func (e *InvalidCommentError) Error() string {
 	return fmt.Sprintf("%q cannot be a comment in a known_hosts file", e.Comment)
 }
 
-// Add appends a plain line unless the file has that key for that name
+// Add appends a plain line, its name in lower case as ssh writes it, unless the file has that key for that name
 // already. A file that is not there is made 0600, its directories 0700.
 //
 // The line goes in by one appending write, not by a new file: ssh appends to
 // the same file without a lock, and a line of its own would be lost between
 // the reading and the renaming.
 func Add(path, name string, key ssh.PublicKey, o WriteOptions) error {
+	name = lowerASCII(name)
 	line, err := formatLine(name, key, o)
 	if err != nil {
 		return err
@@ -83,10 +84,11 @@ func appendLine(f *os.File, path, name string, key ssh.PublicKey, line string) e
 }
 
 // Replace makes keys the only plain keys that the file has for exactly this
-// name. A line that holds one of them stays as it is; another line loses the
-// name, and goes if it had no other. Lines with a marker, with patterns and
+// name, which it writes in lower case. A line that holds one of them stays as
+// it is; another line loses the name, and goes if it had no other. Lines with a marker, with patterns and
 // lines that cannot be read stay. The file is changed whole or not at all.
 func Replace(path, name string, keys []ssh.PublicKey, o WriteOptions) error {
+	name = lowerASCII(name)
 	missing := make([]string, len(keys))
 	for i, key := range keys {
 		line, err := formatLine(name, key, o)
@@ -146,8 +148,8 @@ func Remove(path, name string) (removed int, err error) {
 	return removed, nil
 }
 
-// isPlain says whether the entry is a plain line that has exactly this name,
-// not a pattern that happens to match it.
+// isPlain says whether the entry is a plain line that has exactly this name
+// (in lower case), not a pattern that happens to match it.
 func (e entry) isPlain(name string) bool {
 	if e.marker != noMarker {
 		return false
@@ -156,13 +158,13 @@ func (e entry) isPlain(name string) bool {
 		return nameMatches(name, e.names)
 	}
 	return !strings.Contains(e.names, "!") &&
-		slices.Contains(strings.Split(lowerASCII(e.names), ","), lowerASCII(name))
+		slices.Contains(strings.Split(lowerASCII(e.names), ","), name)
 }
 
 // withoutName takes one name out of a line's list; nothing remains of a line
 // that has no other.
 func withoutName(raw []byte, names, name string) []byte {
-	rest := slices.DeleteFunc(strings.Split(names, ","), func(n string) bool { return lowerASCII(n) == lowerASCII(name) })
+	rest := slices.DeleteFunc(strings.Split(names, ","), func(n string) bool { return lowerASCII(n) == name })
 	if strings.HasPrefix(names, "|") || len(rest) == 0 {
 		return nil
 	}
@@ -184,7 +186,6 @@ func formatLine(name string, key ssh.PublicKey, o WriteOptions) (string, error) 
 	if strings.ContainsFunc(o.Comment, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", &InvalidCommentError{Comment: o.Comment}
 	}
-	name = lowerASCII(name)
 	if o.Hash {
 		name = hashName(name)
 	}
