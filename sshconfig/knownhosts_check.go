@@ -2,6 +2,7 @@ package sshconfig
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,10 +67,8 @@ func (e *CertificateError) Unwrap() error { return e.Why }
 // count (no CA line, another name, expired) is taken for its plain key. A CA's
 // own key is no host key.
 func (k Known) Check(key ssh.PublicKey, principal string, now time.Time) (Line, error) {
-	for _, l := range k.Revoked {
-		if samePlainKey(key, l.Key) || signedBy(key, l.Key) {
-			return Line{}, &RevokedKeyError{Key: key, Line: l}
-		}
+	if i := k.revokedBy(key); i >= 0 {
+		return Line{}, &RevokedKeyError{Key: key, Line: k.Revoked[i]}
 	}
 	var certErr error
 	if cert, ok := key.(*ssh.Certificate); ok {
@@ -91,9 +90,19 @@ func (k Known) Check(key ssh.PublicKey, principal string, now time.Time) (Line, 
 	return Line{}, &UnknownKeyError{Key: key, Certificate: certErr}
 }
 
+// revokedBy is the index of the line that revokes a key or its authority, or -1.
+func (k Known) revokedBy(key ssh.PublicKey) int {
+	return slices.IndexFunc(k.Revoked, func(l Line) bool { return samePlainKey(key, l.Key) || signedBy(key, l.Key) })
+}
+
+// ca is the index of the line that has the authority of a certificate, or -1.
+func (k Known) ca(cert *ssh.Certificate) int {
+	return slices.IndexFunc(k.CAs, func(l Line) bool { return equalKey(cert.SignatureKey, l.Key) })
+}
+
 // checkCertificate finds the CA line that vouches for a host certificate.
 func (k Known) checkCertificate(cert *ssh.Certificate, principal string, now time.Time) (Line, error) {
-	i := slices.IndexFunc(k.CAs, func(l Line) bool { return equalKey(cert.SignatureKey, l.Key) })
+	i := k.ca(cert)
 	if i < 0 {
 		return Line{}, fmt.Errorf("no @cert-authority line has its %s authority %s",
 			cert.SignatureKey.Type(), ssh.FingerprintSHA256(cert.SignatureKey))
@@ -135,15 +144,22 @@ func signedBy(key, authority ssh.PublicKey) bool {
 func (k *KnownHosts) CheckHost(host string, port int, key ssh.PublicKey, now time.Time) (Line, error) {
 	name := HostName(host, port)
 	known := k.Lookup(name)
+	if name == host {
+		return known.Check(key, host, now)
+	}
+	bare := k.Lookup(host)
+	if cert, ok := key.(*ssh.Certificate); ok && known.ca(cert) < 0 && known.revokedBy(key) < 0 {
+		// ssh asks the bare host before it takes a certificate for its plain key.
+		if line, err := bare.Check(key, host, now); err == nil {
+			return line, nil
+		}
+	}
 	line, err := known.Check(key, host, now)
-	if _, unknown := err.(*UnknownKeyError); !unknown || name == host {
-		return line, err
-	}
-	if len(known.CAs) > 0 { // they have refused the certificate
-		key = plainKey(key)
-	}
-	if bare, bareErr := k.Lookup(host).Check(key, host, now); bareErr == nil {
-		return bare, nil
+	var unknown *UnknownKeyError
+	if errors.As(err, &unknown) {
+		if line, err := bare.Check(unknown.Key, host, now); err == nil {
+			return line, nil
+		}
 	}
 	return line, err
 }

@@ -198,7 +198,9 @@ func TestCheckHostFallsBackToTheBareName(t *testing.T) {
 		{"web " + host.text() + "\n[web]:2222 " + other.text(), host.public(), "changed"},
 		{"@revoked web " + host.text(), host.public(), "unknown"},
 		{"@cert-authority web " + ca.text(), cert, "1"},
-		{"@cert-authority [web]:2222 " + other.text() + "\n@cert-authority web " + ca.text(), cert, "unknown"},
+		{"@cert-authority [web]:2222 " + other.text() + "\n@cert-authority web " + ca.text(), cert, "2"},
+		{"@cert-authority web " + ca.text() + "\n[web]:2222 " + other.text(), cert, "1"},
+		{"@revoked [web]:2222 " + ca.text() + "\n@cert-authority web " + ca.text(), cert, "revoked"},
 		{"@cert-authority [web]:2222 " + other.text() + "\nweb " + host.text(), cert, "2"},
 	} {
 		k, _ := parse(t, c.lines+"\n")

@@ -1,0 +1,5 @@
+package sshconfig
+
+import "testing"
+
+func owner(*testing.T, string) int { return 0 }
