@@ -214,6 +214,7 @@ type SecurityGroup struct {
 	ID        string              `json:"id"`
 	Name      string              `json:"name"`
 	ProjectID string              `json:"project_id"`
+	Shared    bool                `json:"shared"` // by RBAC: ports of other projects may bear it
 	Stateful  *bool               `json:"stateful"`
 	Rules     []SecurityGroupRule `json:"security_group_rules"`
 }
