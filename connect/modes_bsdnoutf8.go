@@ -1,0 +1,5 @@
+//go:build dragonfly || freebsd || netbsd || openbsd
+
+package connect
+
+func extraInputFlags() []ttyFlag { return nil }

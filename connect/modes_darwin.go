@@ -1,0 +1,5 @@
+package connect
+
+import "golang.org/x/sys/unix"
+
+func extraInputFlags() []ttyFlag { return []ttyFlag{{42, unix.IUTF8}} }
