@@ -28,8 +28,15 @@ type request struct {
 	timeout time.Duration // 0 is the client's
 }
 
+// answer is the part of a JSON answer that is wanted.
+type answer struct {
+	key  string // of the outermost object; "" for the whole
+	into any    // what it is decoded into
+	more bool   // set where the listing has another page
+}
+
 // do sends a request and decodes its answer. A refused token is renewed once.
-func (c *Client) do(ctx context.Context, r request, out any) error {
+func (c *Client) do(ctx context.Context, r request, out *answer) error {
 	now := c.current()
 	err := c.send(ctx, now, r, out)
 	if !hasStatus(err, http.StatusUnauthorized) {
@@ -58,14 +65,14 @@ func (c *Client) tokenRefused(err error) error {
 }
 
 // send is one call with its retries, under one token.
-func (c *Client) send(ctx context.Context, s *session, r request, out any) error {
+func (c *Client) send(ctx context.Context, s *session, r request, out *answer) error {
 	target, err := c.target(s, r)
 	if err != nil {
 		return err
 	}
 	client := &gophercloud.ServiceClient{ProviderClient: c.provider, Type: string(r.service)}
-	if r.service == compute {
-		client.Microversion = s.microversion()
+	if r.service == compute && r.url == "" {
+		client.Microversion = c.microversion(s)
 	}
 	method := firstOf(r.method, http.MethodGet)
 	k := call{
@@ -92,9 +99,12 @@ func (c *Client) target(s *session, r request) (string, error) {
 	if r.url != "" {
 		return r.url, nil
 	}
-	base, err := c.endpoint(r.service, s)
+	base, err := c.cloud.endpoint(r.service, s)
 	if err != nil {
 		return "", err
+	}
+	if r.service == network {
+		base = firstOf(s.Learnt[base], base)
 	}
 	if len(r.query) == 0 {
 		return base + r.path, nil
@@ -102,14 +112,50 @@ func (c *Client) target(s *session, r request) (string, error) {
 	return base + r.path + "?" + r.query.Encode(), nil
 }
 
-// decode reads a whole answer, so that its connection can serve the next call.
-func decode(response *http.Response, out any) error {
+// errMissing is inside a *BodyError: the JSON lacks its point.
+var errMissing = errors.New("the answer lacks what was asked for")
+
+// decode reads a whole response, so that its connection can serve the next call.
+func decode(response *http.Response, out *answer) error {
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(out); err != nil {
+	var object json.RawMessage
+	if err := json.NewDecoder(response.Body).Decode(&object); err != nil {
+		return badBody(response, err)
+	}
+	if err := out.decode(object); err != nil {
 		return badBody(response, err)
 	}
 	_, err := io.Copy(io.Discard, response.Body)
 	return err
+}
+
+// decode finds the wanted part. An empty list is one; null and absence are not.
+func (a *answer) decode(object json.RawMessage) error {
+	if a.key == "" {
+		return json.Unmarshal(object, a.into)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return err
+	}
+	if raw := fields[a.key]; len(raw) == 0 || string(raw) == "null" {
+		return errMissing
+	}
+	// Only the presence of a link to the next page counts: behind a proxy its
+	// address often leads nowhere, and a token must not follow it to another host.
+	var links []struct {
+		Rel string `json:"rel"`
+	}
+	if raw, ok := fields[a.key+"_links"]; ok {
+		if err := json.Unmarshal(raw, &links); err != nil {
+			return err
+		}
+	}
+	a.more = false
+	for _, link := range links {
+		a.more = a.more || link.Rel == "next"
+	}
+	return json.Unmarshal(fields[a.key], a.into)
 }
 
 // badBody tells a body that broke off from one that is not what it should be.

@@ -57,13 +57,13 @@ type Client struct {
 	calls    atomic.Int64
 	secrets  secrets
 
-	mu      sync.Mutex // guards the fields below, never held during a call
-	session *session
-	network networkBase
+	mu      sync.Mutex // guards session, never held during a call
+	session *session   // replaced, never changed
 
-	// renewing holds one element while a token is fetched, so that one request
-	// serves all who wait for it.
-	renewing chan struct{}
+	renewing turn // for a token
+	learning turn // what a service says of itself
+
+	networkFound atomic.Bool // neutron answers where it is looked for
 }
 
 // Connect gives a client with a token: the cached one, unasked, or a new one,
@@ -73,7 +73,7 @@ func Connect(ctx context.Context, cloud *Cloud, o ClientOptions) (*Client, error
 	if o.Timeout <= 0 {
 		o.Timeout = callTimeout
 	}
-	c := &Client{cloud: cloud, options: o, renewing: make(chan struct{}, 1)}
+	c := &Client{cloud: cloud, options: o, renewing: make(turn, 1), learning: make(turn, 1)}
 	transport, err := newTransport(cloud.TLS, o, &c.calls)
 	if err != nil {
 		return nil, err

@@ -16,19 +16,17 @@ import (
 // is in it, and clouds since 2019 (Stein) have it.
 const novaMicroversion = "2.72"
 
-func (s *session) microversion() string { return firstOf(s.Microversion, novaMicroversion) }
-
 // consoleTimeout is short because a dead compute host answers only when nova's
 // own message times out, after a minute.
 const consoleTimeout = 10 * time.Second
 
 // Server gives one server by its id.
 func (c *Client) Server(ctx context.Context, id string) (*Server, error) {
-	var body struct {
-		Server *Server `json:"server"`
+	var server Server
+	if err := c.nova(ctx, request{path: "servers/" + url.PathEscape(id)}, &answer{key: "server", into: &server}); err != nil {
+		return nil, err
 	}
-	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(id)}, &body)
-	return one(body.Server, err)
+	return &server, nil
 }
 
 // Servers gives all servers of the project, page by page as they are taken. It
@@ -55,33 +53,29 @@ func (c *Client) ServersChangedSince(ctx context.Context, regex string, since ti
 
 func (c *Client) servers(ctx context.Context, filter url.Values) iter.Seq2[Server, error] {
 	return pages(ctx, filter, func(ctx context.Context, query url.Values) (page[Server], error) {
-		var body struct {
-			Servers []Server `json:"servers"`
-			Links   links    `json:"servers_links"`
-		}
-		err := c.nova(ctx, request{path: "servers/detail", query: query}, &body)
-		return page[Server]{body.Servers, body.Links.more()}, present(body.Servers, err)
+		var found []Server
+		out := &answer{key: "servers", into: &found}
+		err := c.nova(ctx, request{path: "servers/detail", query: query}, out)
+		return page[Server]{found, out.more}, err
 	}, func(s Server) string { return s.ID })
 }
 
 // Interfaces gives a server's ports as nova knows them, for where neutron is
 // out of reach.
 func (c *Client) Interfaces(ctx context.Context, serverID string) ([]Interface, error) {
-	var body struct {
-		Interfaces []Interface `json:"interfaceAttachments"`
-	}
-	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(serverID) + "/os-interface"}, &body)
-	return body.Interfaces, present(body.Interfaces, err)
+	var found []Interface
+	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(serverID) + "/os-interface"},
+		&answer{key: "interfaceAttachments", into: &found})
+	return found, err
 }
 
 // Actions gives what was done to a server, newest first, as far back as nova's
 // first page goes (1000 by default).
 func (c *Client) Actions(ctx context.Context, serverID string) ([]Action, error) {
-	var body struct {
-		Actions []Action `json:"instanceActions"`
-	}
-	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(serverID) + "/os-instance-actions"}, &body)
-	return body.Actions, present(body.Actions, err)
+	var found []Action
+	err := c.nova(ctx, request{path: "servers/" + url.PathEscape(serverID) + "/os-instance-actions"},
+		&answer{key: "instanceActions", into: &found})
+	return found, err
 }
 
 // Console gives the last lines of a server's console log, all that is kept if
@@ -93,7 +87,7 @@ func (c *Client) Console(ctx context.Context, serverID string, lines int) (strin
 		arguments["length"] = lines
 	}
 	var body struct {
-		Output *string `json:"output"`
+		Output string `json:"output"`
 	}
 	err := c.nova(ctx, request{
 		method:  http.MethodPost,
@@ -101,11 +95,8 @@ func (c *Client) Console(ctx context.Context, serverID string, lines int) (strin
 		body:    map[string]any{"os-getConsoleOutput": arguments},
 		repeat:  true,
 		timeout: min(consoleTimeout, c.options.Timeout),
-	}, &body)
-	if err != nil || body.Output == nil {
-		return "", err
-	}
-	return *body.Output, nil
+	}, &answer{into: &body})
+	return body.Output, err
 }
 
 // Keypair gives a keypair with its creation time. An empty userID is the
@@ -115,68 +106,81 @@ func (c *Client) Keypair(ctx context.Context, name, userID string) (*Keypair, er
 	if userID != "" {
 		r.query = url.Values{"user_id": {userID}}
 	}
-	var body struct {
-		Keypair *Keypair `json:"keypair"`
+	var keypair Keypair
+	if err := c.nova(ctx, r, &answer{key: "keypair", into: &keypair}); err != nil {
+		return nil, err
 	}
-	err := c.nova(ctx, r, &body)
-	return one(body.Keypair, err)
+	return &keypair, nil
 }
 
 // Keypairs gives all keypairs of the token's user.
 func (c *Client) Keypairs(ctx context.Context) ([]Keypair, error) {
 	return collect(pages(ctx, nil, func(ctx context.Context, query url.Values) (page[Keypair], error) {
-		var body struct {
-			Keypairs []struct {
-				Keypair Keypair `json:"keypair"`
-			} `json:"keypairs"`
-			Links links `json:"keypairs_links"`
+		var wrapped []struct {
+			Keypair Keypair `json:"keypair"`
 		}
-		err := present(body.Keypairs, c.nova(ctx, request{path: "os-keypairs", query: query}, &body))
-		found := make([]Keypair, len(body.Keypairs))
-		for i, k := range body.Keypairs {
-			found[i] = k.Keypair
+		out := &answer{key: "keypairs", into: &wrapped}
+		err := c.nova(ctx, request{path: "os-keypairs", query: query}, out)
+		found := make([]Keypair, len(wrapped))
+		for i, w := range wrapped {
+			found[i] = w.Keypair
 		}
-		return page[Keypair]{found, body.Links.more()}, err
+		return page[Keypair]{found, out.more}, err
 	}, func(k Keypair) string { return k.Name }))
 }
 
 // nova sends a request at the usual microversion; a nova that is older says
 // 406 once and is asked what it has.
-func (c *Client) nova(ctx context.Context, r request, out any) error {
+func (c *Client) nova(ctx context.Context, r request, out *answer) error {
 	r.service = compute
+	used := c.microversion(c.current())
 	err := c.do(ctx, r, out)
 	if !hasStatus(err, http.StatusNotAcceptable) {
 		return err
 	}
-	version, lookup := c.lowerMicroversion(ctx)
-	if lookup != nil {
+	if lookup := c.lowerMicroversion(ctx, used); lookup != nil {
 		return errors.Join(err, lookup)
 	}
-	c.setMicroversion(version)
 	return c.do(ctx, r, out)
 }
 
-// lowerMicroversion asks nova's version document for the best one it has that
-// is not above novaMicroversion.
-func (c *Client) lowerMicroversion(ctx context.Context) (string, error) {
-	base, err := c.endpoint(compute, c.current())
+// microversion is what nova is asked for in a session.
+func (c *Client) microversion(s *session) string {
+	base, err := c.cloud.endpoint(compute, s)
 	if err != nil {
-		return "", err
+		return novaMicroversion
 	}
-	var body struct {
-		Version struct {
-			Version string `json:"version"`
-		} `json:"version"`
+	return firstOf(s.Learnt[base], novaMicroversion)
+}
+
+// lowerMicroversion asks nova's version document for the best version it has
+// that is not above novaMicroversion, unless another call has done so since.
+func (c *Client) lowerMicroversion(ctx context.Context, refused string) error {
+	if err := c.learning.take(ctx); err != nil {
+		return err
 	}
-	if err := c.do(ctx, request{service: compute, url: versionRoot(base)}, &body); err != nil {
-		return "", err
+	defer c.learning.give()
+	now := c.current()
+	if c.microversion(now) != refused {
+		return nil
 	}
-	most, ok := minor(body.Version.Version)
-	if !ok {
-		return "2.1", nil
+	base, err := c.cloud.endpoint(compute, now)
+	if err != nil {
+		return err
 	}
-	usual, _ := minor(novaMicroversion)
-	return fmt.Sprintf("2.%d", min(most, usual)), nil
+	var document struct {
+		Version string `json:"version"`
+	}
+	if err := c.do(ctx, request{service: compute, url: versionRoot(base)}, &answer{key: "version", into: &document}); err != nil {
+		return err
+	}
+	version := "2.1"
+	if most, ok := minor(document.Version); ok {
+		usual, _ := minor(novaMicroversion)
+		version = fmt.Sprintf("2.%d", min(most, usual))
+	}
+	c.learn(base, version)
+	return nil
 }
 
 // minor reads the second number of a microversion "2.N".

@@ -13,11 +13,8 @@ import (
 // Image gives one image by its id.
 func (c *Client) Image(ctx context.Context, id string) (*Image, error) {
 	var image Image
-	if err := c.do(ctx, request{service: images, path: "images/" + url.PathEscape(id)}, &image); err != nil {
+	if err := c.do(ctx, request{service: images, path: "images/" + url.PathEscape(id)}, &answer{into: &image}); err != nil {
 		return nil, err
-	}
-	if image.ID == "" {
-		return nil, &BodyError{Err: errMissing}
 	}
 	return &image, nil
 }
@@ -62,11 +59,9 @@ func (c *Client) imagesBy(ctx context.Context, filter url.Values, ids []string) 
 		for key, values := range filter {
 			query[key] = values
 		}
-		var body struct {
-			Images []Image `json:"images"`
-		}
-		err := c.do(ctx, request{service: images, path: "images", query: query}, &body)
-		return body.Images, present(body.Images, err)
+		var found []Image
+		err := c.do(ctx, request{service: images, path: "images", query: query}, &answer{key: "images", into: &found})
+		return found, err
 	}
 	return chunked(ctx, url.Values{"id": ids}, get, func(i Image) string { return i.ID })
 }

@@ -2,7 +2,6 @@ package openstack
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,112 +38,96 @@ func (c *Client) SecurityGroups(ctx context.Context, filter url.Values) ([]Secur
 
 // AddressGroup gives one address group by its id.
 func (c *Client) AddressGroup(ctx context.Context, id string) (*AddressGroup, error) {
-	var body struct {
-		Group *AddressGroup `json:"address_group"`
+	var group AddressGroup
+	if err := c.neutron(ctx, request{path: "address-groups/" + url.PathEscape(id)}, &answer{key: "address_group", into: &group}); err != nil {
+		return nil, err
 	}
-	err := c.neutron(ctx, request{path: "address-groups/" + url.PathEscape(id)}, &body)
-	return one(body.Group, err)
+	return &group, nil
 }
 
 // neutronList asks for a collection; its name in JSON has "_" for "-".
 func neutronList[T any](ctx context.Context, c *Client, collection string, filter url.Values, id func(T) string) ([]T, error) {
 	key := strings.ReplaceAll(collection, "-", "_")
 	get := func(ctx context.Context, query url.Values) (page[T], error) {
-		var body map[string]json.RawMessage
-		var p page[T]
-		if err := c.neutron(ctx, request{path: collection, query: query}, &body); err != nil {
-			return p, err
-		}
-		if err := json.Unmarshal(body[key], &p.items); err != nil {
-			return p, &BodyError{Err: err}
-		}
-		var next links
-		if raw, ok := body[key+"_links"]; ok {
-			if err := json.Unmarshal(raw, &next); err != nil {
-				return p, &BodyError{Err: err}
-			}
-		}
-		p.more = next.more()
-		return p, present(p.items, nil)
+		var found []T
+		out := &answer{key: key, into: &found}
+		err := c.neutron(ctx, request{path: collection, query: query}, out)
+		return page[T]{found, out.more}, err
 	}
 	return chunked(ctx, filter, func(ctx context.Context, piece url.Values) ([]T, error) {
 		return collect(pages(ctx, piece, get, id))
 	}, id)
 }
 
-// networkBase is what was learnt about where neutron's API begins.
-type networkBase struct {
-	url   string // "" while the usual place is assumed
-	known bool   // it has answered, or its version document was read
-}
-
 // neutron sends a request under /v2.0, where neutron nearly always is. The
 // first 404 may mean that it is not: then its version document is read, once.
-func (c *Client) neutron(ctx context.Context, r request, out any) error {
+func (c *Client) neutron(ctx context.Context, r request, out *answer) error {
 	r.service = network
 	err := c.do(ctx, r, out)
-	c.mu.Lock()
-	known := c.network.known
-	c.network.known = known || err == nil
-	c.mu.Unlock()
-	if known || !hasStatus(err, http.StatusNotFound) {
+	if err == nil {
+		c.networkFound.Store(true)
+	}
+	if c.networkFound.Load() || !hasStatus(err, http.StatusNotFound) {
 		return err
 	}
-	moved, lookup := c.discoverNetwork(ctx)
-	if lookup != nil || !moved {
+	if !c.findNetwork(ctx) {
 		return err // the 404 itself is the answer
 	}
 	return c.do(ctx, r, out)
 }
 
-// discoverNetwork reads neutron's version document and tells whether the API
-// lies elsewhere than assumed. Only the path of the document's link counts.
-func (c *Client) discoverNetwork(ctx context.Context) (bool, error) {
-	assumed, err := c.endpoint(network, c.current())
-	if err != nil {
-		return false, err
+// findNetwork reads neutron's version document and tells whether the API lies
+// elsewhere than it was looked for. Only the path of the document's link
+// counts: the host is the catalog's.
+func (c *Client) findNetwork(ctx context.Context) bool {
+	before := c.current()
+	assumed, err := c.cloud.endpoint(network, before)
+	if err != nil || c.learning.take(ctx) != nil {
+		return false
+	}
+	defer c.learning.give()
+	now := c.current()
+	if c.networkFound.Load() {
+		return now.Learnt[assumed] != before.Learnt[assumed]
 	}
 	root, err := url.Parse(assumed)
 	if err != nil {
-		return false, err
+		return false
 	}
 	root.Path = strings.TrimSuffix(strings.TrimRight(root.Path, "/"), "/v2.0") + "/"
-	var body struct {
-		Versions []struct {
-			ID    string `json:"id"`
-			Links []struct {
-				Href string `json:"href"`
-				Rel  string `json:"rel"`
-			} `json:"links"`
-		} `json:"versions"`
+	var versions []networkVersion
+	err = c.do(ctx, request{service: network, url: root.String()}, &answer{key: "versions", into: &versions})
+	if ctx.Err() != nil {
+		return false
 	}
-	if err := c.do(ctx, request{service: network, url: root.String()}, &body); err != nil {
-		return false, err
+	c.networkFound.Store(true)
+	path := selfPath(versions)
+	if err != nil || path == "" {
+		return false
 	}
-	found := assumed
-	for _, version := range body.Versions {
+	root.Path = path
+	c.learn(assumed, root.String())
+	return root.String() != firstOf(now.Learnt[assumed], assumed)
+}
+
+// networkVersion is one entry of neutron's version document.
+type networkVersion struct {
+	ID    string `json:"id"`
+	Links []struct {
+		Href string `json:"href"`
+		Rel  string `json:"rel"`
+	} `json:"links"`
+}
+
+// selfPath is the path of v2.0 in a version document; "" if it has none.
+func selfPath(versions []networkVersion) string {
+	for _, version := range versions {
 		for _, link := range version.Links {
-			if href, err := url.Parse(link.Href); err == nil && version.ID == "v2.0" && link.Rel == "self" {
-				root.Path = strings.TrimRight(href.Path, "/") + "/"
-				found = root.String()
+			href, err := url.Parse(link.Href)
+			if err == nil && version.ID == "v2.0" && link.Rel == "self" {
+				return strings.TrimRight(href.Path, "/") + "/"
 			}
 		}
 	}
-	c.mu.Lock()
-	c.network = networkBase{url: found, known: true}
-	c.mu.Unlock()
-	return found != assumed, nil
-}
-
-// endpoint is where a service's API begins; it ends in "/".
-func (c *Client) endpoint(s service, now *session) (string, error) {
-	if s == network {
-		c.mu.Lock()
-		base := c.network.url
-		c.mu.Unlock()
-		if base != "" {
-			return base, nil
-		}
-	}
-	return c.cloud.endpoint(s, now)
+	return ""
 }

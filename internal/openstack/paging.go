@@ -16,32 +16,13 @@ const (
 	atOnce    = 8    // requests
 )
 
-// errNoList and errNoRecord are inside a *BodyError: the JSON lacks its point.
-var (
-	errMissing = errors.New("the answer lacks what was asked for")
-	errCircle  = errors.New("the pages do not end")
-)
+// errCircle means that a listing goes on for ever.
+var errCircle = errors.New("the pages of the listing do not end")
 
 // page is one answer of a listing.
 type page[T any] struct {
 	items []T
 	more  bool
-}
-
-// links are a collection's links to its neighbours. Only their presence counts:
-// behind a proxy their addresses often lead nowhere, and a token must not
-// follow them to another host.
-type links []struct {
-	Rel string `json:"rel"`
-}
-
-func (l links) more() bool {
-	for _, link := range l {
-		if link.Rel == "next" {
-			return true
-		}
-	}
-	return false
 }
 
 // pages walks a listing by the marker of its last item.
@@ -72,7 +53,7 @@ func pages[T any](ctx context.Context, filter url.Values, get func(context.Conte
 			}
 			query.Set("marker", next)
 		}
-		yield(zero, &BodyError{Err: errCircle})
+		yield(zero, errCircle)
 	}
 }
 
@@ -85,25 +66,6 @@ func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 		all = append(all, item)
 	}
 	return all, nil
-}
-
-// one gives the record of an answer, which must be there.
-func one[T any](record *T, err error) (*T, error) {
-	if err != nil {
-		return nil, err
-	}
-	if record == nil {
-		return nil, &BodyError{Err: errMissing}
-	}
-	return record, nil
-}
-
-// present tells a list that is empty from an answer without the list.
-func present[T any](list []T, err error) error {
-	if err == nil && list == nil {
-		return &BodyError{Err: errMissing}
-	}
-	return err
 }
 
 // chunked asks for a long list of values in pieces, at once, and gives each

@@ -3,6 +3,7 @@ package openstack
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 )
 
@@ -15,8 +16,10 @@ type session struct {
 	ProjectName string    `json:"project_name"`
 	Catalog     catalog   `json:"catalog"`
 
-	// Microversion is nova's, where it refused the usual one.
-	Microversion string `json:"compute_microversion,omitempty"`
+	// Learnt is what services said of themselves, by the endpoint of the
+	// catalog: the microversion of a nova that refused the usual one, the base
+	// URL of a neutron that is not at its usual place.
+	Learnt map[string]string `json:"learnt,omitempty"`
 
 	// renewed is when this session took the place of a refused token.
 	renewed time.Time
@@ -39,12 +42,10 @@ var errTokenFresh = errors.New("the token is fresh")
 // renew replaces the session whose token was refused; "" stands for none yet.
 // Callers that come with the same token share one request.
 func (c *Client) renew(ctx context.Context, refused string) (*session, error) {
-	select {
-	case c.renewing <- struct{}{}:
-		defer func() { <-c.renewing }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := c.renewing.take(ctx); err != nil {
+		return nil, err
 	}
+	defer c.renewing.give()
 	old := c.current()
 	if old != nil && old.Token != refused {
 		return old, nil
@@ -58,7 +59,7 @@ func (c *Client) renew(ctx context.Context, refused string) (*session, error) {
 	}
 	if old != nil {
 		fresh.renewed = time.Now()
-		fresh.Microversion = old.Microversion
+		fresh.Learnt = old.Learnt
 	}
 	c.keep(fresh)
 	return fresh, nil
@@ -69,14 +70,40 @@ func (c *Client) keep(s *session) {
 	c.mu.Lock()
 	c.session = s
 	c.mu.Unlock()
+	c.save(s)
+}
+
+func (c *Client) save(s *session) {
 	if err := writeSession(c.options.CacheDir, c.cloud, s); err != nil && c.options.Warn != nil {
 		c.options.Warn(err)
 	}
 }
 
-// setMicroversion remembers what nova can do.
-func (c *Client) setMicroversion(version string) {
-	changed := *c.current()
-	changed.Microversion = version
-	c.keep(&changed)
+// learn remembers what a service said of itself.
+func (c *Client) learn(endpoint, value string) {
+	c.mu.Lock()
+	changed := *c.session
+	changed.Learnt = maps.Clone(c.session.Learnt)
+	if changed.Learnt == nil {
+		changed.Learnt = map[string]string{}
+	}
+	changed.Learnt[endpoint] = value
+	c.session = &changed
+	c.mu.Unlock()
+	c.save(&changed)
 }
+
+// turn lets one at a time do something that serves all who wait for it. Unlike
+// a mutex it can be waited for until a context ends.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) give() { <-t }

@@ -7,9 +7,9 @@ import (
 
 // Volume gives one volume by its id.
 func (c *Client) Volume(ctx context.Context, id string) (*Volume, error) {
-	var body struct {
-		Volume *Volume `json:"volume"`
+	var volume Volume
+	if err := c.do(ctx, request{service: volumes, path: "volumes/" + url.PathEscape(id)}, &answer{key: "volume", into: &volume}); err != nil {
+		return nil, err
 	}
-	err := c.do(ctx, request{service: volumes, path: "volumes/" + url.PathEscape(id)}, &body)
-	return one(body.Volume, err)
+	return &volume, nil
 }
