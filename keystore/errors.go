@@ -14,6 +14,9 @@ var ErrNotKey = errors.New("no key in a known format")
 // ErrNoPrivate says that a file holds a public key only.
 var ErrNoPrivate = errors.New("file holds no private key")
 
+// ErrNotInAgent says that the agent no longer has a key that it listed.
+var ErrNotInAgent = errors.New("agent no longer has the key")
+
 // PassphraseMissingError says that a file is encrypted and none was given.
 type PassphraseMissingError struct{ Path string }
 

@@ -12,6 +12,7 @@ package keystore
 
 import (
 	"crypto"
+	"io/fs"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -21,13 +22,13 @@ type Format uint8
 
 // The formats that are read. Public and RFC4716 hold a public key only.
 const (
-	_        Format = iota
-	OpenSSH         // openssh-key-v1 (OpenSSH's PROTOCOL.key)
-	PEM             // PKCS#1 (RFC 8017) or SEC 1 (RFC 5915), perhaps with DEK-Info encryption (RFC 1421)
-	PKCS8           // RFC 5208 and 5958, encrypted with PBES2 (RFC 8018)
-	PPK             // PuTTY's format, versions 1 to 3
-	Public          // a line of authorized_keys, sshd(8)
-	RFC4716         // "---- BEGIN SSH2 PUBLIC KEY ----"
+	_       Format = iota
+	OpenSSH        // openssh-key-v1 (OpenSSH's PROTOCOL.key)
+	PEM            // PKCS#1 (RFC 8017) or SEC 1 (RFC 5915), perhaps with DEK-Info encryption (RFC 1421)
+	PKCS8          // RFC 5208 and 5958, encrypted with PBES2 (RFC 8018)
+	PPK            // PuTTY's format, versions 1 to 3
+	Public         // a line of authorized_keys, sshd(8)
+	RFC4716        // "---- BEGIN SSH2 PUBLIC KEY ----"
 )
 
 // String gives the name that people type: "openssh", "pem", "pkcs8", "ppk",
@@ -85,9 +86,10 @@ type File struct {
 	Certificate  *ssh.Certificate // from inside a PPK or a public file, or from PATH-cert.pub; may be nil
 	Comment      string           // control characters replaced, at most 1 KiB
 	Encrypted    bool
-	Encryption   Encryption // zero where not encrypted
-	Unprotected  bool       // others may read it and it is the user's own: ssh would ignore it
-	NeedsRepair  bool       // ssh refuses it as it lies there (CRLF, text before, no last newline): hand over Repaired
+	Encryption   Encryption  // zero where not encrypted
+	Mode         fs.FileMode // permission bits; 0 where it came from Parse
+	Unprotected  bool        // others may read it and it is the user's own: ssh would ignore it
+	NeedsRepair  bool        // ssh refuses it as it lies there (CRLF, text before, no last newline): hand over Repaired
 
 	open     func(passphrase []byte) (*Key, error)
 	repaired []byte
