@@ -1,0 +1,242 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// transition is a server action that leads from one of some statuses to another.
+type transition struct {
+	verb string // in nova's refusals and its action log
+	from []string
+	to   string
+	boot bool // the instance starts anew
+}
+
+var transitions = map[string]transition{
+	"os-stop":       {"stop", []string{"ACTIVE", "ERROR"}, "SHUTOFF", false},
+	"os-start":      {"start", []string{"SHUTOFF"}, "ACTIVE", true},
+	"reboot":        {"reboot", []string{"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"}, "ACTIVE", true},
+	"pause":         {"pause", []string{"ACTIVE"}, "PAUSED", false},
+	"unpause":       {"unpause", []string{"PAUSED"}, "ACTIVE", false},
+	"suspend":       {"suspend", []string{"ACTIVE"}, "SUSPENDED", false},
+	"resume":        {"resume", []string{"SUSPENDED"}, "ACTIVE", false},
+	"shelve":        {"shelve", []string{"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"}, "SHELVED_OFFLOADED", false},
+	"unshelve":      {"unshelve", []string{"SHELVED", "SHELVED_OFFLOADED"}, "ACTIVE", true},
+	"rescue":        {"rescue", []string{"ACTIVE", "SHUTOFF", "ERROR"}, "RESCUE", true},
+	"unrescue":      {"unrescue", []string{"RESCUE"}, "ACTIVE", true},
+	"rebuild":       {"rebuild", []string{"ACTIVE", "SHUTOFF", "ERROR", "PAUSED", "SUSPENDED"}, "ACTIVE", true},
+	"lock":          {"lock", nil, "", false},
+	"unlock":        {"unlock", nil, "", false},
+	"confirmResize": {"confirmResize", []string{"VERIFY_RESIZE"}, "ACTIVE", false},
+	"restore":       {"restore", []string{"SOFT_DELETED"}, "ACTIVE", true},
+}
+
+// act does one server action: the only key of the request's body names it.
+func (c *Cloud) act(r *request, s *server) reply {
+	var q map[string]json.RawMessage
+	if err := r.decode(&q); err != nil || len(q) != 1 {
+		return failure("nova", http.StatusBadRequest, "There is no such action")
+	}
+	for name, arguments := range q {
+		switch name {
+		case "os-getConsoleOutput":
+			return c.showConsole(s, arguments)
+		case "addSecurityGroup", "removeSecurityGroup":
+			return c.changeGroup(s, name == "addSecurityGroup", arguments)
+		}
+		t, ok := transitions[name]
+		if !ok {
+			return failure("nova", http.StatusBadRequest, "There is no such action: "+name)
+		}
+		if t.from != nil && !slices.Contains(t.from, s.status) {
+			return failure("nova", http.StatusConflict, fmt.Sprintf(
+				"Cannot '%s' instance %s while it is in vm_state %s", t.verb, s.id, stateOf(s.status).vm))
+		}
+		return c.move(r, s, name, t, arguments)
+	}
+	return reply{}
+}
+
+func (c *Cloud) move(r *request, s *server, name string, t transition, arguments json.RawMessage) reply {
+	c.note(s, t.verb)
+	if t.to == "" {
+		s.locked = name == "lock"
+		return reply{status: http.StatusAccepted}
+	}
+	fresh := name == "rebuild" || name == "rescue" || name == "unrescue"
+	if name == "rebuild" {
+		if wrong := c.rebuild(s, arguments); wrong != nil {
+			return *wrong
+		}
+	}
+	s.status = t.to
+	if s.instance != nil {
+		s.instance.hangUp()
+		if t.boot {
+			if err := s.instance.boot(fresh, name == "rescue"); err != nil {
+				return failure("nova", http.StatusInternalServerError, err.Error())
+			}
+		}
+	}
+	c.refresh()
+	switch name {
+	case "rebuild":
+		return reply{status: http.StatusAccepted, body: object{"server": c.viewServer(r, s, true)}}
+	case "rescue":
+		return reply{status: http.StatusOK, body: object{"adminPass": hexID()[:12]}}
+	}
+	return reply{status: http.StatusAccepted}
+}
+
+// rebuild takes over the image and the keypair that a rebuild names.
+func (c *Cloud) rebuild(s *server, arguments json.RawMessage) *reply {
+	var q struct {
+		ImageRef string  `json:"imageRef"`
+		KeyName  *string `json:"key_name"`
+		Name     string  `json:"name"`
+	}
+	if err := json.Unmarshal(arguments, &q); err != nil {
+		return refuse(failure("nova", http.StatusBadRequest, "Malformed request body"))
+	}
+	if c.image(q.ImageRef) == nil {
+		return refuse(failure("nova", http.StatusBadRequest, "Image "+q.ImageRef+" could not be found."))
+	}
+	if s.image != "" {
+		s.image = q.ImageRef
+	}
+	if q.Name != "" {
+		s.name = q.Name
+	}
+	if q.KeyName != nil {
+		s.keyName = *q.KeyName
+	}
+	s.launched = time.Now()
+	if s.instance != nil {
+		s.instance.install()
+	}
+	return nil
+}
+
+// stripped is what nova takes out of a console log (nova/api/openstack/compute/console_output.py).
+var stripped = regexp.MustCompile(`[\x00-\x08\x0B-\x1F]`)
+
+func (c *Cloud) showConsole(s *server, arguments json.RawMessage) reply {
+	var q struct {
+		Length any `json:"length"`
+	}
+	if err := json.Unmarshal(arguments, &q); err != nil {
+		return failure("nova", http.StatusBadRequest, "Malformed request body")
+	}
+	if s.status == "BUILD" || s.status == "SHELVED_OFFLOADED" {
+		return failure("nova", http.StatusConflict, "Instance "+s.id+" is not ready")
+	}
+	if s.instance == nil {
+		return failure("nova", http.StatusNotFound, "Guest does not have a console available.")
+	}
+	output := s.instance.console()
+	length, limited := number(q.Length)
+	if n, err := strconv.Atoi(text(q.Length)); err == nil {
+		length, limited = n, true
+	}
+	if limited && length >= 0 {
+		lines := strings.Split(output, "\n")
+		output = strings.Join(lines[max(0, len(lines)-length):], "\n")
+	}
+	return reply{status: http.StatusOK, body: object{"output": stripped.ReplaceAllString(output, "")}}
+}
+
+func (c *Cloud) changeGroup(s *server, add bool, arguments json.RawMessage) reply {
+	var q struct {
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(arguments, &q) // an empty name is not found
+	id := c.groupID(q.Name)
+	if id == "" {
+		return failure("nova", http.StatusNotFound, "Security group "+q.Name+" not found for project "+c.identity.projectID+".")
+	}
+	for _, port := range c.network.portsOf[s.id] {
+		groups := slices.DeleteFunc(slices.Clone(port["security_groups"].([]string)), func(g string) bool { return g == id })
+		if add {
+			groups = append(groups, id)
+		}
+		port["security_groups"] = groups
+	}
+	c.refresh()
+	return reply{status: http.StatusAccepted}
+}
+
+// groupID finds a security group by name or id, "" if there is none.
+func (c *Cloud) groupID(name string) string {
+	for _, g := range c.network.collections["security-groups"].rows {
+		if g["name"] == name || g["id"] == name {
+			return text(g["id"])
+		}
+	}
+	return ""
+}
+
+func (c *Cloud) listActions(r *request, s *server) reply {
+	list := []object{}
+	for _, a := range slices.Backward(s.actions) { // newest first
+		if r.minor >= 58 {
+			a["updated_at"] = a["start_time"]
+		}
+		list = append(list, a)
+	}
+	return reply{status: http.StatusOK, body: object{"instanceActions": list}}
+}
+
+func (c *Cloud) listInterfaces(_ *request, s *server) reply {
+	list := []object{}
+	for _, port := range c.network.portsOf[s.id] {
+		shown := c.view("ports", port)
+		list = append(list, object{"net_id": shown["network_id"], "port_id": shown["id"], "mac_addr": shown["mac_address"],
+			"port_state": shown["status"], "fixed_ips": shown["fixed_ips"]})
+	}
+	return reply{status: http.StatusOK, body: object{"interfaceAttachments": list}}
+}
+
+// listServerGroups gives the groups in nova's old shape: ingress rules only.
+func (c *Cloud) listServerGroups(_ *request, s *server) reply {
+	list := []object{}
+	for _, port := range c.network.portsOf[s.id] {
+		for _, id := range port["security_groups"].([]string) {
+			group := c.network.collections["security-groups"].byID[id]
+			rules := []object{}
+			for _, rule := range c.groupRules(id) {
+				if rule["direction"] == "ingress" {
+					rules = append(rules, c.oldRule(rule))
+				}
+			}
+			list = append(list, object{"id": id, "name": group["name"], "description": group["description"],
+				"tenant_id": group["tenant_id"], "rules": rules})
+		}
+	}
+	return reply{status: http.StatusOK, body: object{"security_groups": list}}
+}
+
+func (c *Cloud) oldRule(rule object) object {
+	old := object{"id": rule["id"], "parent_group_id": rule["security_group_id"], "ip_protocol": rule["protocol"],
+		"from_port": rule["port_range_min"], "to_port": rule["port_range_max"], "group": object{}, "ip_range": object{}}
+	if remote := text(rule["remote_group_id"]); remote != "" {
+		old["group"] = object{"name": c.network.collections["security-groups"].byID[remote]["name"], "tenant_id": rule["tenant_id"]}
+	} else if prefix := text(rule["remote_ip_prefix"]); prefix != "" {
+		old["ip_range"] = object{"cidr": prefix}
+	}
+	return old
+}
+
+func (c *Cloud) listAttachments(_ *request, s *server) reply {
+	list := []object{}
+	if s.volume != "" {
+		list = append(list, object{"id": s.volume, "volumeId": s.volume, "serverId": s.id, "device": "/dev/vda"})
+	}
+	return reply{status: http.StatusOK, body: object{"volumeAttachments": list}}
+}

@@ -1,0 +1,291 @@
+package demo
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// SSHFault is a way in which an instance's SSH server misbehaves.
+type SSHFault string
+
+// The faults of an instance's SSH server.
+const (
+	SSHHealthy        SSHFault = ""
+	SSHSilent         SSHFault = "silent"           // accepts and says nothing
+	SSHClose          SSHFault = "close"            // accepts and closes
+	SSHReset          SSHFault = "reset"            // accepts and resets
+	SSHCloseInKex     SSHFault = "close-in-kex"     // closes after its banner
+	SSHBannerEscape   SSHFault = "banner-escape"    // shows an authentication banner with escape sequences
+	SSHHangAfterAuth  SSHFault = "hang-after-auth"  // lets one in and then answers nothing
+	SSHDropMidSession SSHFault = "drop-mid-session" // loses the connection, Delay (default 300 ms) after a command began
+	SSHRefuse         SSHFault = "refuse"           // nothing listens
+	SSHBacklog        SSHFault = "backlog"          // drops SYNs (Linux), else is silent
+	SSHNewHostKeys    SSHFault = "new-host-keys"    // from now on shows keys that no console told; healthy else
+	SSHRootMessage    SSHFault = "root-message"     // the image's user is told to log in as "admin", who may; Delay: how long the message stays
+)
+
+var sshFaults = []SSHFault{SSHHealthy, SSHSilent, SSHClose, SSHReset, SSHCloseInKex, SSHBannerEscape, SSHHangAfterAuth,
+	SSHDropMidSession, SSHRefuse, SSHBacklog, SSHNewHostKeys, SSHRootMessage}
+
+// Fault is what goes wrong: at an API if Service is set, at an instance if
+// Instance is. Its JSON is what the control endpoint takes; there Delay is a
+// string such as "2s".
+type Fault struct {
+	// At an API: requests that fit Service, Method ("" is any) and Path are
+	// answered badly, the first Times of them (0: all). Path is as in Call,
+	// without the query; "*" stands for one part, and what is below it fits too.
+	Service    string        `json:"service,omitempty"`
+	Method     string        `json:"method,omitempty"`
+	Path       string        `json:"path,omitempty"`
+	Times      int           `json:"times,omitempty"`
+	Missing    bool          `json:"missing,omitempty"`    // the service is not in the catalog; all other fields are ignored
+	Delay      time.Duration `json:"-"`                    // before the answer, which is the true one if no other field is set
+	Status     int           `json:"status,omitempty"`     // with the service's own error body
+	Body       string        `json:"body,omitempty"`       // in place of the error body
+	RetryAfter string        `json:"retryAfter,omitempty"` // header of the answer
+	NotJSON    bool          `json:"notjson,omitempty"`    // an HTML page, 200 if Status is 0
+	Huge       bool          `json:"huge,omitempty"`       // a JSON string of 1 GiB
+	Hang       bool          `json:"hang,omitempty"`       // no answer until the client goes
+	Close      bool          `json:"close,omitempty"`      // the connection is closed instead
+
+	// At an instance, by its server's name. Nil pointers leave things as they are.
+	Instance     string    `json:"instance,omitempty"`
+	SSH          *SSHFault `json:"ssh,omitempty"`
+	ServerStatus *string   `json:"serverStatus,omitempty"` // nova's: "SHUTOFF", "ERROR", …
+	Console      *string   `json:"console,omitempty"`      // the whole console output from now on
+	Rename       *string   `json:"rename,omitempty"`
+	Duplicate    bool      `json:"duplicate,omitempty"` // one more server of that name, without an SSH server
+}
+
+// UnmarshalJSON reads the control endpoint's form. There "status" is a number
+// for an API and nova's word for an instance.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	type plain Fault
+	wire := struct {
+		*plain
+		Delay  string          `json:"delay"`
+		Status json.RawMessage `json:"status"`
+	}{plain: (*plain)(f)}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	if len(wire.Status) > 0 {
+		target := any(&f.Status)
+		if wire.Status[0] == '"' {
+			target = &f.ServerStatus
+		}
+		if err := json.Unmarshal(wire.Status, target); err != nil {
+			return err
+		}
+	}
+	if wire.Delay == "" {
+		return nil
+	}
+	var err error
+	f.Delay, err = time.ParseDuration(wire.Delay)
+	return err
+}
+
+// Inject makes a fault happen from now on.
+func (c *Cloud) Inject(f Fault) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.Instance == "" {
+		if !slices.Contains([]string{"keystone", "nova", "neutron", "glance", "cinder"}, f.Service) {
+			return fmt.Errorf("demo: unknown service %q", f.Service)
+		}
+		c.faults = append(c.faults, &f)
+		return nil
+	}
+	at := slices.IndexFunc(c.servers, func(s *server) bool { return s.name == f.Instance && s.instance != nil && !s.deleted })
+	if at < 0 {
+		return fmt.Errorf("demo: unknown instance %q", f.Instance)
+	}
+	return c.afflict(c.servers[at], f)
+}
+
+// ClearFaults heals the APIs and all SSH servers and brings the consoles' own
+// text back. Statuses, names and host keys stay as they are.
+func (c *Cloud) ClearFaults() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = nil
+	for _, s := range c.servers {
+		if s.instance != nil {
+			s.instance.fault, s.instance.override = SSHHealthy, nil
+		}
+	}
+	c.refresh()
+}
+
+func (c *Cloud) afflict(s *server, f Fault) error {
+	i := s.instance
+	if f.SSH != nil {
+		if !slices.Contains(sshFaults, *f.SSH) {
+			return fmt.Errorf("demo: unknown fault %q", *f.SSH)
+		}
+		i.fault, i.faultDelay = *f.SSH, f.Delay
+		if i.fault == SSHNewHostKeys {
+			i.fault = SSHHealthy
+			if err := i.makeHostKeys(); err != nil {
+				return err
+			}
+			if err := i.writeSSHD(); err != nil {
+				return err
+			}
+		}
+	}
+	if f.ServerStatus != nil {
+		s.status = *f.ServerStatus
+		if !stateOf(s.status).up {
+			i.hangUp()
+		}
+	}
+	if f.Console != nil {
+		i.override = f.Console
+	}
+	if f.Rename != nil {
+		s.name = *f.Rename
+	}
+	if f.Duplicate {
+		twin := *s
+		twin.id, twin.instance, twin.metadata = newID(), nil, map[string]string{}
+		c.addServer(&twin)
+		c.plug(&twin, c.networkID("private"), []string{c.groupID("default")})
+	}
+	c.refresh()
+	return nil
+}
+
+// hidden says whether a fault keeps a service out of the catalog.
+func (c *Cloud) hidden(service string) bool {
+	return slices.ContainsFunc(c.faults, func(f *Fault) bool { return f.Missing && f.Service == service })
+}
+
+// takeFault finds the fault that a request meets and counts it; nil if there is none.
+func (c *Cloud) takeFault(service, method, path string) *Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := slices.IndexFunc(c.faults, func(f *Fault) bool {
+		return !f.Missing && f.Service == service && (f.Method == "" || f.Method == method) && below(path, f.Path)
+	})
+	if at < 0 {
+		return nil
+	}
+	f := *c.faults[at]
+	if c.faults[at].Times > 0 {
+		if c.faults[at].Times--; c.faults[at].Times == 0 {
+			c.faults = slices.Delete(c.faults, at, at+1)
+		}
+	}
+	return &f
+}
+
+// below says whether path is the pattern or lies below it.
+func below(path, pattern string) bool {
+	parts := strings.Split(path, "/")
+	for n, want := range strings.Split(strings.TrimSuffix(pattern, "/"), "/") {
+		if n >= len(parts) || want != "*" && want != parts[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// play answers a request as the fault has it; false if the true answer is to follow.
+func (f *Fault) play(w http.ResponseWriter, q *http.Request) bool {
+	if f.Hang {
+		<-q.Context().Done()
+		panic(http.ErrAbortHandler)
+	}
+	select {
+	case <-time.After(f.Delay):
+	case <-q.Context().Done():
+	}
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	status := cmp.Or(f.Status, http.StatusOK)
+	switch {
+	case f.Close:
+		panic(http.ErrAbortHandler)
+	case f.Huge:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		huge(w)
+	case f.NotJSON:
+		write(w, page(status, "This is the proxy's own page."))
+	case f.Body != "":
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, f.Body)
+	case f.Status != 0:
+		service := f.Service
+		if status == http.StatusUnauthorized {
+			service = "keystone" // its middleware answers for all services
+		}
+		write(w, failure(service, status, faultMessage(service, status)))
+	default:
+		return false
+	}
+	return true
+}
+
+func faultMessage(service string, status int) string {
+	switch {
+	case status == http.StatusUnauthorized:
+		return "The request you have made requires authentication."
+	case status == http.StatusForbidden && service == "neutron":
+		return "rule:get_resource is disallowed by policy"
+	case status == http.StatusForbidden:
+		return "Policy doesn't allow this request to be performed."
+	}
+	return "Unexpected API Error. (" + http.StatusText(status) + ")"
+}
+
+// huge writes 1 GiB, until the client has enough.
+func huge(w io.Writer) {
+	chunk := []byte(strings.Repeat("A", 1<<20))
+	if _, err := io.WriteString(w, `{"huge":"`); err != nil {
+		return
+	}
+	for range 1 << 10 {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+	_, _ = io.WriteString(w, `"}`)
+}
+
+// controlRoutes lets another process steer the cloud: it must know the path.
+func (c *Cloud) controlRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("POST "+c.control+"/faults", func(w http.ResponseWriter, q *http.Request) {
+		var f Fault
+		err := json.NewDecoder(http.MaxBytesReader(w, q.Body, maxRequest)).Decode(&f)
+		if err == nil {
+			err = c.Inject(f)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("DELETE "+c.control+"/faults", func(w http.ResponseWriter, _ *http.Request) {
+		c.ClearFaults()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET "+c.control+"/calls", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, reply{status: http.StatusOK, body: c.Calls()})
+	})
+	mux.HandleFunc("DELETE "+c.control+"/calls", func(w http.ResponseWriter, _ *http.Request) {
+		c.ResetCalls()
+		w.WriteHeader(http.StatusNoContent)
+	})
+}

@@ -1,0 +1,115 @@
+package demo
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// loopback is the floating IP of every instance that has one, and the address
+// of `direct` on the provider network: the only address that every system's
+// loopback interface has.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// admits says whether the port's security groups let a TCP packet through, as
+// neutron's firewall drivers enforce them.
+func (c *Cloud) admits(port object, source netip.Addr, dport int) bool {
+	if secured, given := port["port_security_enabled"].(bool); given && !secured {
+		return true
+	}
+	groups, _ := port["security_groups"].([]string)
+	for _, rule := range c.network.collections["security-group-rules"].rows {
+		if slices.Contains(groups, text(rule["security_group_id"])) && c.fits(rule, source, dport) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cloud) fits(rule object, source netip.Addr, dport int) bool {
+	shown := c.view("security-group-rules", rule)
+	if shown["direction"] != "ingress" || (shown["ethertype"] == "IPv6") != source.Is6() {
+		return false
+	}
+	if !slices.Contains([]string{"", "tcp", "6"}, text(shown["protocol"])) {
+		return false
+	}
+	if low, ok := number(shown["port_range_min"]); ok && dport < low {
+		return false
+	}
+	if high, ok := number(shown["port_range_max"]); ok && dport > high {
+		return false
+	}
+	if group := text(shown["remote_group_id"]); group != "" {
+		return c.isMember(group, source)
+	}
+	if group := c.network.collections["address-groups"].byID[text(shown["remote_address_group_id"])]; group != nil {
+		return slices.ContainsFunc(group["addresses"].([]string), func(p string) bool { return covers(p, source) })
+	}
+	prefix := text(shown["normalized_cidr"])
+	return prefix == "" || covers(prefix, source)
+}
+
+func covers(prefix string, a netip.Addr) bool {
+	p, err := netip.ParsePrefix(prefix)
+	return err == nil && p.Contains(a)
+}
+
+func (c *Cloud) isMember(group string, source netip.Addr) bool {
+	for _, port := range c.network.collections["ports"].rows {
+		if slices.Contains(port["security_groups"].([]string), group) && hasAddress(port, source.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAddress(port object, address string) bool {
+	ips, _ := port["fixed_ips"].([]object)
+	return slices.ContainsFunc(ips, func(ip object) bool { return ip["ip_address"] == address })
+}
+
+// outside says whether the world, which is this machine's loopback, reaches the
+// server's SSH port: at a floating IP or on the provider network, let through
+// by the groups of that port.
+func (c *Cloud) outside(s *server, dport int) bool {
+	for _, port := range c.network.portsOf[s.id] {
+		bound := hasAddress(port, loopback.String()) || len(c.idsWhere("floatingips", "port_id", port["id"])) > 0
+		if bound && c.admits(port, loopback, dport) {
+			return true
+		}
+	}
+	return false
+}
+
+// inside finds the instance that a server reaches at a fixed address, and
+// whether the groups there let it through. Networks behind the router reach
+// one another; the isolated one reaches itself only.
+func (c *Cloud) inside(from *server, to string) (i *Instance, admitted bool) {
+	for _, s := range c.servers {
+		if s.instance == nil || s.deleted || !stateOf(s.status).up {
+			continue
+		}
+		for _, port := range c.network.portsOf[s.id] {
+			if !hasAddress(port, to) {
+				continue
+			}
+			for _, mine := range c.network.portsOf[from.id] {
+				if mine["network_id"] == port["network_id"] {
+					return s.instance, c.admits(port, firstIPv4(mine), s.instance.door.addr.Port)
+				}
+			}
+		}
+	}
+	return nil, false
+}
+
+func firstIPv4(port object) netip.Addr {
+	ips, _ := port["fixed_ips"].([]object)
+	for _, ip := range ips {
+		if a := text(ip["ip_address"]); !strings.Contains(a, ":") {
+			return netip.MustParseAddr(a)
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,222 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// portBlock is how many ports the instances' SSH servers may take; a security
+// group's rule must name them, and cannot name each.
+const portBlock = 100
+
+// seed fills the cloud with what every demo cloud has.
+func (c *Cloud) seed() error {
+	c.identity = newIdentity()
+	// Below the ephemeral ports of every system, so that clients do not take them.
+	c.portBase = 20000 + portBlock*rand.IntN(100)
+	c.network = c.newNetwork()
+	for i, name := range []string{"small", "tiny"} {
+		c.flavors = append(c.flavors, object{"id": newID(), "name": name, "ram": 128 >> i, "disk": 2 - i})
+	}
+	keys, err := c.generateKeys("ed25519", "rsa", "ecdsa", "generated", "host")
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hostRSA = keys[4]
+	for i, name := range []string{"ed25519", "rsa", "ecdsa", "generated"} {
+		if err := c.addKeypair(name, keys[i]); err != nil {
+			return err
+		}
+	}
+	c.addImage("debian-12", object{"os_distro": "debian", "os_version": "12", "os_admin_user": "debian"})
+	c.addImage("ubuntu-24.04", object{"os_distro": "ubuntu", "os_version": "24.04", "os_admin_user": "ubuntu"})
+	c.addImage("fedora-distro-only", object{"os_distro": "fedora"})
+	c.addImage("cirros", object{"os_distro": "cirros", "os_admin_user": "cirros"})
+	c.addImage("noprops", nil)
+	c.addNetworks()
+	c.addGroups()
+	for _, s := range standard {
+		if err := c.addStandard(s); err != nil {
+			return err
+		}
+	}
+	c.addRecords(c.options.Servers)
+	c.refresh()
+	return c.writeClouds()
+}
+
+// generateKeys makes keys at once: RSA is what a start takes its time for.
+func (c *Cloud) generateKeys(kinds ...string) ([]material, error) {
+	keys, errs := make([]material, len(kinds)), make([]error, len(kinds))
+	var wait sync.WaitGroup
+	for i, kind := range kinds {
+		wait.Go(func() { keys[i], errs[i] = newMaterial(kind, "demo@laptop "+kind) })
+	}
+	wait.Wait()
+	return keys, errors.Join(errs...)
+}
+
+func (c *Cloud) addNetworks() {
+	operator := hexID()
+	net := func(name, project string, more object) string {
+		o := object{"name": name, "project_id": project}
+		for k, v := range more {
+			o[k] = v
+		}
+		return text(c.insert("networks", o)["id"])
+	}
+	subnet := func(name, id, project, cidr string, gateway any, more object) string {
+		o := object{"name": name, "network_id": id, "project_id": project, "cidr": cidr, "gateway_ip": gateway, "ip_version": 4}
+		for k, v := range more {
+			o[k] = v
+		}
+		return text(c.insert("subnets", o)["id"])
+	}
+	mine := c.identity.projectID
+	public := net("public", operator, object{"router:external": true, "is_default": false})
+	provider := net("provider", operator, object{"shared": true})
+	private := net("private", mine, object{"mtu": 1450})
+	isolated := net("isolated", mine, object{"mtu": 1450})
+	subnet("public-v4", public, operator, "127.0.0.0/8", nil, object{"enable_dhcp": false})
+	subnet("provider-v4", provider, operator, "127.0.0.0/8", nil, nil)
+	inside := []string{
+		subnet("private-v6", private, mine, "fd00:20::/64", "fd00:20::1", object{
+			"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}),
+		subnet("private-v4", private, mine, "10.20.0.0/24", "10.20.0.1", object{"dns_nameservers": []string{"10.20.0.2"}}),
+	}
+	subnet("isolated-v4", isolated, mine, "10.30.0.0/24", nil, nil)
+	router := c.insert("routers", object{"name": "router", "external_gateway_info": object{
+		"network_id": public, "enable_snat": true, "external_fixed_ips": []object{}}})
+	for i, gateway := range []string{"fd00:20::1", "10.20.0.1"} {
+		c.insert("ports", object{"network_id": private, "device_id": router["id"], "device_owner": "network:router_interface",
+			"mac_address": newMAC().String(), "port_security_enabled": false, "security_groups": []string{},
+			"fixed_ips": []object{{"subnet_id": inside[i], "ip_address": gateway}}})
+	}
+}
+
+func (c *Cloud) addGroups() {
+	group := func(name, description string, rules ...object) any {
+		id := c.insert("security-groups", object{"name": name, "description": description})["id"]
+		c.addEgress(id)
+		for _, rule := range rules {
+			rule["security_group_id"] = id
+			c.insert("security-group-rules", rule)
+		}
+		return id
+	}
+	// An instance's SSH port is not 22 here but one of the block.
+	ssh := func(family, remote string, value any) object {
+		o := object{"ethertype": family, "protocol": "tcp", "port_range_min": c.portBase, "port_range_max": c.portBase + portBlock - 1,
+			remote: value}
+		if remote == "remote_ip_prefix" {
+			o["normalized_cidr"] = value
+		}
+		return o
+	}
+	id := group("default", "Default security group")
+	for _, family := range []string{"IPv4", "IPv6"} {
+		c.insert("security-group-rules", object{
+			"security_group_id": id, "ethertype": family, "remote_group_id": id, "description": nil})
+	}
+	group("ssh-open", "ssh from anywhere", ssh("IPv4", "remote_ip_prefix", "0.0.0.0/0"), ssh("IPv6", "remote_ip_prefix", "::/0"))
+	group("ssh-none", "ping only", object{"protocol": "icmp"}, object{"ethertype": "IPv6", "protocol": "ipv6-icmp"})
+	group("ssh-wrong-cidr", "ssh from 192.0.2.0/24 only", ssh("IPv4", "remote_ip_prefix", "192.0.2.0/24"))
+	bastion := group("bastion", "a jump host: ssh from anywhere", ssh("IPv4", "remote_ip_prefix", "0.0.0.0/0"))
+	group("ssh-group-only", "ssh from members of bastion only", ssh("IPv4", "remote_group_id", bastion))
+}
+
+// standardServer is one of the servers that every demo cloud has.
+type standardServer struct {
+	name, image, key string
+	networks         []string
+	group            string
+	floating, volume bool
+}
+
+var standard = []standardServer{
+	{"web", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, false},
+	{"blocked", "ubuntu-24.04", "ed25519", []string{"private"}, "ssh-none", true, false},
+	{"wrongcidr", "debian-12", "ed25519", []string{"private"}, "ssh-wrong-cidr", true, false},
+	{"nofip", "debian-12", "rsa", []string{"private"}, "ssh-open", false, false},
+	{"direct", "cirros", "ecdsa", []string{"provider"}, "ssh-open", false, false},
+	{"twonets", "ubuntu-24.04", "generated", []string{"private", "provider"}, "ssh-open", false, false},
+	{"bastion", "debian-12", "ed25519", []string{"private"}, "bastion", true, false},
+	{"inner", "debian-12", "ed25519", []string{"private"}, "ssh-group-only", false, false},
+	{"island", "noprops", "ed25519", []string{"isolated"}, "ssh-open", false, false},
+	{"volboot", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, true},
+}
+
+func (c *Cloud) addStandard(d standardServer) error {
+	image := c.images[slices.IndexFunc(c.images, func(o object) bool { return o["name"] == d.image })]
+	now := time.Now()
+	s := &server{id: newID(), name: d.name, status: "ACTIVE", flavor: text(c.flavors[1]["id"]), keyName: d.key,
+		created: now.Add(-time.Minute), launched: now, metadata: map[string]string{}}
+	if d.volume {
+		s.volume = c.addVolume(image)
+	} else {
+		s.image = text(image["id"])
+	}
+	for i, name := range d.networks {
+		port := c.plug(s, c.networkID(name), []string{c.groupID(d.group)})
+		if d.floating && i == 0 {
+			fip := object{"floating_network_id": c.networkID("public"), "floating_ip_address": loopback.String(), "port_id": port["id"]}
+			c.associate(fip, fip)
+			c.insert("floatingips", fip)
+		}
+	}
+	return c.launch(s)
+}
+
+// addRecords adds servers without an instance, each with a port, on a network
+// of their own that is large enough.
+func (c *Cloud) addRecords(n int) {
+	if n <= 0 {
+		return
+	}
+	netID := text(c.insert("networks", object{"name": "scale"})["id"])
+	c.insert("subnets", object{"name": "scale-v4", "network_id": netID, "cidr": "10.64.0.0/12", "gateway_ip": "10.64.0.1", "ip_version": 4})
+	groups, now := []string{c.groupID("ssh-open")}, time.Now().Add(-time.Hour)
+	for i := range n {
+		s := &server{id: newID(), name: fmt.Sprintf("server-%04d", i+1), status: "ACTIVE", image: text(c.images[0]["id"]),
+			flavor: text(c.flavors[1]["id"]), keyName: "ed25519", created: now, updated: now, launched: now}
+		c.plug(s, netID, groups)
+		c.servers = append(c.servers, s)
+		c.byID[s.id] = s
+	}
+}
+
+// launch gives a server its instance and adds both to the cloud.
+func (c *Cloud) launch(s *server) error {
+	i, err := c.newInstance(s)
+	if err != nil {
+		return err
+	}
+	s.instance = i
+	c.addServer(s)
+	return nil
+}
+
+// refresh opens and shuts the instances' SSH ports by what the state now says.
+func (c *Cloud) refresh() {
+	var wait sync.WaitGroup
+	for _, s := range c.servers {
+		if i := s.instance; i != nil {
+			want := i.doorway()
+			wait.Go(func() { i.door.set(want) })
+		}
+	}
+	wait.Wait()
+}
+
+// instanceHome makes the directory that is home in an instance.
+func (c *Cloud) instanceHome(id string) (string, error) {
+	dir := c.home + string(os.PathSeparator) + "instances" + string(os.PathSeparator) + id
+	return dir, os.MkdirAll(dir, 0o700)
+}
