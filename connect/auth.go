@@ -62,32 +62,35 @@ func (a *attempt) offer(signers []ssh.Signer) {
 	keys := make([]ssh.PublicKey, 0, len(signers))
 	usable := make([]ssh.Signer, 0, len(signers))
 	for _, s := range signers {
-		usable = append(usable, withoutSHA1(s))
-		keys = append(keys, s.PublicKey())
+		if modern, ok := withoutSHA1(s); ok {
+			usable = append(usable, modern)
+			keys = append(keys, s.PublicKey())
+		}
 	}
 	a.login.asked, a.login.signers = true, usable
 	a.trace(Event{Kind: EventSigners, Signers: keys})
 }
 
-// withoutSHA1 has an RSA signer sign with SHA-2 only. x/crypto falls back to
-// ssh-rsa, which is SHA-1, where a server names no algorithms; OpenSSH since
-// 8.8 does not.
-func withoutSHA1(s ssh.Signer) ssh.Signer {
+// withoutSHA1 has an RSA signer sign with SHA-2 only, and says whether it can.
+// x/crypto falls back to ssh-rsa, which is SHA-1, for a signer that does not
+// let itself be told the algorithm and for a server that names none; OpenSSH
+// since 8.8 does not.
+func withoutSHA1(s ssh.Signer) (ssh.Signer, bool) {
+	if !isRSA(s.PublicKey().Type()) {
+		return s, true
+	}
 	signer, ok := s.(ssh.AlgorithmSigner)
-	if !ok || !isRSA(s.PublicKey().Type()) {
-		return s
+	if !ok {
+		return nil, false
 	}
 	algorithms := []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 	if limited, ok := s.(ssh.MultiAlgorithmSigner); ok {
-		algorithms = slices.DeleteFunc(slices.Clone(limited.Algorithms()), func(name string) bool {
-			return name != ssh.KeyAlgoRSASHA512 && name != ssh.KeyAlgoRSASHA256
+		algorithms = slices.DeleteFunc(algorithms, func(name string) bool {
+			return !slices.Contains(limited.Algorithms(), name)
 		})
 	}
 	modern, err := ssh.NewSignerWithAlgorithms(signer, algorithms)
-	if err != nil {
-		return s // it is held to SHA-1 on purpose
-	}
-	return modern
+	return modern, err == nil
 }
 
 func isRSA(keyType string) bool {

@@ -140,7 +140,7 @@ type AuthError struct {
 	User    string
 	Methods []string // what the server still allowed at the end, raw; empty if it never said
 	Tried   []string // what was tried, "none" included
-	Offered int      // how many keys were there to offer
+	Offered int      // how many keys were there to offer; RSA that signs with SHA-1 only is none
 	Banner  string   // what it said meanwhile, at most 64 KiB, raw
 	Err     error    // a *DisconnectError, a failed callback, io.EOF; nil if it simply refused
 }
