@@ -41,6 +41,18 @@ func (p *Progress) Stage(stage string) {
 	p.stage = Sanitize(stage)
 }
 
+// Pause runs f on a clean line, and goes on below it.
+func (p *Progress) Pause(f func()) {
+	if p == nil {
+		f()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
+	f()
+}
+
 // Stop wipes the line. What is written after it stands on a clean line. It may
 // be called more than once.
 func (p *Progress) Stop() {
@@ -64,7 +76,7 @@ func (p *Progress) spin() {
 	for frame := 0; ; frame++ {
 		select {
 		case <-p.done:
-			p.wipe()
+			p.Pause(func() {})
 			return
 		case <-tick.C:
 			if time.Since(began) >= progressDelay {
@@ -86,5 +98,6 @@ func (p *Progress) draw(frame string) {
 func (p *Progress) wipe() {
 	if p.drawn {
 		fmt.Fprint(p.w, "\r\x1b[K")
+		p.drawn = false
 	}
 }

@@ -1,0 +1,150 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"osssh/internal/console"
+	"osssh/internal/openstack"
+)
+
+// Facts is what the APIs know of one server. Everything is asked at once when
+// they are gathered; each function waits for its own answer only, so that a
+// slow console log does not hold a connection.
+type Facts struct {
+	Server openstack.Server
+	// Ways is how the server hangs on its networks.
+	Ways func() (Ways, error)
+	// Groups are the security groups of its ports that may be read.
+	Groups func() ([]openstack.SecurityGroup, error)
+	// Keypair is the keypair it was made with: nil where it has none.
+	Keypair func() (*openstack.Keypair, error)
+	// Image is what it was made from, or what its boot volume says of that.
+	Image func() (openstack.Image, error)
+	// Console is its console log, read.
+	Console func() (console.Log, error)
+}
+
+// Ways are the ports of a server with what leads to them.
+type Ways struct {
+	Ports       []openstack.Port
+	FloatingIPs []openstack.FloatingIP
+	Networks    map[string]openstack.Network // by id; one that may not be read is missing
+}
+
+// ErrNoKeypair says that a server was made without a keypair.
+var ErrNoKeypair = errors.New("the server was made without a keypair")
+
+// Gather begins to ask for everything that a login to the server needs. The
+// requests stand at most two deep: what hangs on the ports waits for the ports.
+func Gather(ctx context.Context, c *openstack.Client, server openstack.Server) *Facts {
+	ports := ask(func() ([]openstack.Port, error) {
+		return c.Ports(ctx, url.Values{"device_id": {server.ID}})
+	})
+	return &Facts{
+		Server:  server,
+		Ways:    ask(func() (Ways, error) { return gatherWays(ctx, c, ports) }),
+		Groups:  ask(func() ([]openstack.SecurityGroup, error) { return gatherGroups(ctx, c, ports) }),
+		Keypair: ask(func() (*openstack.Keypair, error) { return gatherKeypair(ctx, c, server) }),
+		Image:   ask(func() (openstack.Image, error) { return gatherImage(ctx, c, server) }),
+		Console: ask(func() (console.Log, error) {
+			text, err := c.Console(ctx, server.ID, -1)
+			return console.Parse(text), err
+		}),
+	}
+}
+
+// ask starts f and gives a function that waits for its answer.
+func ask[T any](f func() (T, error)) func() (T, error) {
+	answer := sync.OnceValues(f)
+	go answer()
+	return answer
+}
+
+func gatherWays(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error)) (Ways, error) {
+	ways := Ways{Networks: map[string]openstack.Network{}}
+	var err error
+	if ways.Ports, err = ports(); err != nil || len(ways.Ports) == 0 {
+		return ways, err
+	}
+	portIDs, networkIDs := url.Values{}, url.Values{}
+	for _, port := range ways.Ports {
+		portIDs.Add("port_id", port.ID)
+		networkIDs.Add("id", port.NetworkID)
+	}
+	asking, asked := errgroup.WithContext(ctx)
+	asking.Go(func() error {
+		ips, err := c.FloatingIPs(asked, portIDs)
+		if openstack.IsNotFound(err) { // no router extension: no floating IPs
+			return nil
+		}
+		for _, ip := range ips { // an unknown filter is silently ignored by neutron
+			if slices.Contains(portIDs["port_id"], ip.PortID) {
+				ways.FloatingIPs = append(ways.FloatingIPs, ip)
+			}
+		}
+		return err
+	})
+	asking.Go(func() error {
+		networks, err := c.Networks(asked, networkIDs)
+		for _, n := range networks {
+			ways.Networks[n.ID] = n
+		}
+		return err
+	})
+	return ways, asking.Wait()
+}
+
+func gatherGroups(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error)) ([]openstack.SecurityGroup, error) {
+	all, err := ports()
+	ids := url.Values{}
+	for _, port := range all {
+		for _, id := range port.SecurityGroups {
+			if !slices.Contains(ids["id"], id) {
+				ids.Add("id", id)
+			}
+		}
+	}
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return c.SecurityGroups(ctx, ids)
+}
+
+// gatherKeypair names the owner only where it is another user: asking for
+// another's keypair is for administrators.
+func gatherKeypair(ctx context.Context, c *openstack.Client, server openstack.Server) (*openstack.Keypair, error) {
+	if server.KeyName == "" {
+		return nil, ErrNoKeypair
+	}
+	owner := ""
+	if server.UserID != c.UserID() {
+		owner = server.UserID
+	}
+	return c.Keypair(ctx, server.KeyName, owner)
+}
+
+func gatherImage(ctx context.Context, c *openstack.Client, server openstack.Server) (openstack.Image, error) {
+	if server.Image.ID != "" {
+		image, err := c.Image(ctx, server.Image.ID)
+		if err != nil {
+			return openstack.Image{}, err
+		}
+		return *image, nil
+	}
+	for _, ref := range server.Volumes {
+		volume, err := c.Volume(ctx, ref.ID)
+		if err != nil {
+			return openstack.Image{}, err
+		}
+		if len(volume.ImageMetadata) > 0 {
+			return imageOfVolume(*volume), nil
+		}
+	}
+	return openstack.Image{}, nil
+}
