@@ -46,11 +46,12 @@ func (id *Identity) Signer(ctx context.Context, ask Asker) (ssh.Signer, error) {
 	if file.Unprotected {
 		return nil, &UnprotectedError{Path: file.Path, Mode: file.Mode}
 	}
-	open := func() (ssh.MultiAlgorithmSigner, error) { return id.openSigner(ctx, file, ask) }
 	if file.Encrypted && file.Public != nil {
-		return &lateSigner{public: file.Public, open: sync.OnceValues(open)}, nil
+		// Once: whoever gave up is not asked again.
+		open := sync.OnceValues(func() (ssh.AlgorithmSigner, error) { return id.openSigner(ctx, file, ask) })
+		return &keySigner{public: file.Public, algorithms: algorithms(file.Public), open: open}, nil
 	}
-	return open()
+	return id.openSigner(ctx, file, ask)
 }
 
 // Signers gives what one publickey method offers: first the certificate, where
@@ -60,7 +61,7 @@ func (id *Identity) Signers(ctx context.Context, ask Asker) ([]ssh.Signer, error
 	if err != nil {
 		return nil, err
 	}
-	if id.File == nil || id.File.Certificate == nil {
+	if id.File == nil || id.File.Certificate == nil || id.File.Certificate.CertType != ssh.UserCert {
 		return []ssh.Signer{signer}, nil
 	}
 	certified, err := ssh.NewCertSigner(id.File.Certificate, signer)
@@ -131,27 +132,12 @@ func (k *Key) Signer() (ssh.MultiAlgorithmSigner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return modernSigner(signer)
-}
-
-// modernSigner keeps SHA-1 out of RSA signatures (RFC 8332).
-func modernSigner(signer ssh.Signer) (ssh.MultiAlgorithmSigner, error) {
 	able, ok := signer.(ssh.AlgorithmSigner)
 	if !ok {
-		return nil, fmt.Errorf("keystore: signer of %q cannot choose its algorithm", signer.PublicKey().Type())
+		return nil, &UnsupportedError{What: k.Public.Type(), Why: "its signer cannot choose an algorithm"}
 	}
-	return ssh.NewSignerWithAlgorithms(able, algorithms(signer.PublicKey().Type()))
-}
-
-// algorithms gives the signature algorithms of a key type, best first.
-func algorithms(keyType string) []string {
-	switch keyType {
-	case ssh.KeyAlgoRSA:
-		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
-	case ssh.CertAlgoRSAv01:
-		return []string{ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01}
-	}
-	return []string{keyType}
+	open := func() (ssh.AlgorithmSigner, error) { return able, nil }
+	return &keySigner{public: k.Public, algorithms: algorithms(k.Public), open: open}, nil
 }
 
 // agentSigner finds the key in the agent again, which may have lost it.
@@ -161,29 +147,45 @@ func (id *Identity) agentSigner() (ssh.Signer, error) {
 		return nil, err
 	}
 	for _, signer := range signers {
-		if bytes.Equal(signer.PublicKey().Marshal(), id.Agent.Blob) {
-			return modernSigner(signer)
+		able, ok := signer.(ssh.AlgorithmSigner)
+		if !ok || !bytes.Equal(signer.PublicKey().Marshal(), id.Agent.Blob) {
+			continue
 		}
+		open := func() (ssh.AlgorithmSigner, error) { return able, nil }
+		return &keySigner{public: able.PublicKey(), algorithms: algorithms(id.Public), open: open}, nil
 	}
 	return nil, ErrNotInAgent
 }
 
-// lateSigner opens its key when it first signs. A failure to open it is final:
-// the user is not asked again.
-type lateSigner struct {
-	public ssh.PublicKey
-	open   func() (ssh.MultiAlgorithmSigner, error)
+// algorithms gives the signature algorithms of a key, best first: SHA-1 is left out
+// of RSA's (RFC 8332).
+func algorithms(key ssh.PublicKey) []string {
+	if key.Type() == ssh.KeyAlgoRSA {
+		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+	}
+	return []string{key.Type()}
 }
 
-func (s *lateSigner) PublicKey() ssh.PublicKey { return s.public }
-
-func (s *lateSigner) Algorithms() []string { return algorithms(s.public.Type()) }
-
-func (s *lateSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
-	return s.SignWithAlgorithm(rand, data, s.Algorithms()[0])
+// keySigner signs with the listed algorithms only, also where none is asked for.
+// open may be late: it is called at the first signature.
+type keySigner struct {
+	public     ssh.PublicKey
+	algorithms []string
+	open       func() (ssh.AlgorithmSigner, error)
 }
 
-func (s *lateSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+func (s *keySigner) PublicKey() ssh.PublicKey { return s.public }
+
+func (s *keySigner) Algorithms() []string { return slices.Clone(s.algorithms) }
+
+func (s *keySigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+	return s.SignWithAlgorithm(rand, data, s.algorithms[0])
+}
+
+func (s *keySigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	if !slices.Contains(s.algorithms, algorithm) {
+		return nil, fmt.Errorf("keystore: a key of type %q does not sign with %q here", s.public.Type(), algorithm)
+	}
 	signer, err := s.open()
 	if err != nil {
 		return nil, err
