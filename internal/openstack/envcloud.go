@@ -1,6 +1,11 @@
 package openstack
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
+
+var errEnvName = errors.New("the OS_* variables have this name too; rename one by OS_CLOUD_NAME")
 
 // envKeys are the settings that a stock openrc gives as OS_<KEY>, and those
 // that openstackclient documents beside them.
@@ -23,9 +28,12 @@ func envKeys() []string {
 // addEnvironment adds the cloud that a sourced openrc describes, and tells
 // whether there is one. OS_AUTH_URL or OS_PROFILE makes it one: openstacksdk
 // takes any OS_ variable for a cloud, so that OS_INTERFACE alone hides clouds.yaml.
-func (c *configuration) addEnvironment() bool {
+func (c *configuration) addEnvironment() (bool, error) {
 	if c.options.env("OS_AUTH_URL") == "" && c.options.env("OS_PROFILE") == "" {
-		return false
+		return false, nil
+	}
+	if _, taken := c.clouds[c.envName]; taken {
+		return false, &ConfigError{File: c.file, Key: "clouds." + c.envName, Err: errEnvName}
 	}
 	settings := tree{}
 	for _, key := range envKeys() {
@@ -34,5 +42,5 @@ func (c *configuration) addEnvironment() bool {
 		}
 	}
 	c.clouds[c.envName] = settings
-	return true
+	return true, nil
 }

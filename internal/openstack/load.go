@@ -71,7 +71,10 @@ func Load(o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	fromEnv := c.addEnvironment()
+	fromEnv, err := c.addEnvironment()
+	if err != nil {
+		return nil, err
+	}
 	name, err := c.choose(fromEnv)
 	if err != nil {
 		return nil, err

@@ -72,7 +72,11 @@ func parseJSON(text []byte) (tree, error) {
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return nil, &syntaxError{line: 1 + bytes.Count(text[:decoder.InputOffset()], []byte("\n")), err: err}
+		at := int64(len(text))
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = min(at, syntax.Offset)
+		}
+		return nil, &syntaxError{line: 1 + bytes.Count(text[:at], []byte("\n")), err: err}
 	}
 	converted, err := fromJSON(value, 0)
 	return rootTree(converted, 1, err)
