@@ -104,4 +104,3 @@ func TestCancelLeavesNothing(t *testing.T) {
 		})
 	}
 }
-
