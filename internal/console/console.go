@@ -35,8 +35,8 @@ type Log struct {
 }
 
 // Parse reads a console log. It never fails: what is not understood is passed
-// over. Only the last 1 MiB is looked at (libvirt keeps 100 KiB), of each line
-// the first 16 KiB.
+// over. Only the last 1 MiB is looked at (libvirt keeps 100 KiB), of that the last
+// 20,000 lines, of each the first 16 KiB.
 func Parse(text string) Log {
 	var l Log
 	lines := lastBoot(split(text))

@@ -39,24 +39,35 @@ type Fault struct {
 }
 
 var faultMarks = []struct {
-	id    FaultID
-	words *regexp.Regexp
+	id   FaultID
+	mark mark
 }{
-	{KernelPanic, regexp.MustCompile(`Kernel panic - not syncing`)},
-	{EmergencyMode, regexp.MustCompile(`You are in emergency mode|You are now being dropped into an emergency shell|Give root password for maintenance|Cannot open access to console, the root account is locked`)},
-	{GRUBRescue, regexp.MustCompile(`grub rescue>|Minimal BASH-like line editing`)},
-	{NoBootableDevice, regexp.MustCompile(`No bootable device`)},
-	{MountFailed, regexp.MustCompile(`Dependency failed for Local File Systems`)},
-	{FsckNeeded, regexp.MustCompile(`UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY`)},
-	{FilesystemError, regexp.MustCompile(`EXT4-fs error|metadata I/O error`)},
-	{NoDHCPLease, regexp.MustCompile(`No DHCPOFFERS received|No working leases in persistent database|No lease, failing`)},
-	{MetadataUnreachable, regexp.MustCompile(`url_helper\.py\[WARNING\]: Calling '[^']*' failed|Getting data from <class .* failed|failed to read iid from metadata|failed 20/20: up `)},
-	{NoDatasource, regexp.MustCompile(`No instance datasource found!|Datasource DataSourceNone|Used fallback datasource`)},
-	{NoAuthorizedKeys, regexp.MustCompile(`no authorized SSH keys fingerprints found for user|No SSH authorized keys provided by Ignition or Afterburn`)},
-	{SSHCredentials, regexp.MustCompile(`Applying SSH credentials failed!`)},
-	{SSHDFailed, regexp.MustCompile(`Failed to start .*(?:OpenBSD Secure Shell server|OpenSSH)`)},
-	{NoSpace, regexp.MustCompile(`No space left on device`)},
-	{OutOfMemory, regexp.MustCompile(`Out of memory: Kill(?:ed)? process`)},
+	{KernelPanic, mark{words: []string{"Kernel panic - not syncing"}}},
+	{EmergencyMode, mark{words: []string{
+		"You are in emergency mode",
+		"You are now being dropped into an emergency shell",
+		"Give root password for maintenance",
+		"Cannot open access to console, the root account is locked",
+	}}},
+	{GRUBRescue, mark{words: []string{"grub rescue>", "Minimal BASH-like line editing"}}},
+	{NoBootableDevice, mark{words: []string{"No bootable device"}}},
+	{MountFailed, mark{words: []string{"Dependency failed for Local File Systems"}}},
+	{FsckNeeded, mark{words: []string{"UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY"}}},
+	{FilesystemError, mark{words: []string{"EXT4-fs error", "metadata I/O error"}}},
+	{NoDHCPLease, mark{words: []string{"No DHCPOFFERS received", "No working leases in persistent database", "No lease, failing"}}},
+	{MetadataUnreachable, mark{
+		[]string{"url_helper.py[WARNING]: Calling '", "Getting data from <class ", "failed to read iid from metadata", "failed 20/20: up "},
+		regexp.MustCompile(`Calling '[^']*' failed|Getting data from <class .* failed|failed to read iid|failed 20/20`),
+	}},
+	{NoDatasource, mark{words: []string{"No instance datasource found!", "Datasource DataSourceNone", "Used fallback datasource"}}},
+	{NoAuthorizedKeys, mark{words: []string{
+		"no authorized SSH keys fingerprints found for user",
+		"No SSH authorized keys provided by Ignition or Afterburn",
+	}}},
+	{SSHCredentials, mark{words: []string{"Applying SSH credentials failed!"}}},
+	{SSHDFailed, mark{[]string{"Failed to start "}, regexp.MustCompile(`Failed to start .*(?:OpenBSD Secure Shell server|OpenSSH )`)}},
+	{NoSpace, mark{words: []string{"No space left on device"}}},
+	{OutOfMemory, mark{words: []string{"Out of memory: Killed process", "Out of memory: Kill process"}}},
 }
 
 // faults gives each kind once, where it came first.
@@ -71,7 +82,7 @@ func faults(lines []line) []Fault {
 	}
 	for _, l := range lines {
 		for _, m := range faultMarks {
-			if !seen[m.id] && m.words.MatchString(l.text) {
+			if !seen[m.id] && m.mark.in(l.text) {
 				add(m.id, l)
 			}
 		}
@@ -83,21 +94,24 @@ func faults(lines []line) []Fault {
 }
 
 // device is a row of cloud-init's table "Net device info" (cloudinit/netinfo.py).
+// Old ones end a device's name with ":".
 type device struct {
-	name      string
 	addressed bool // by more than a link-local address
 }
 
-var deviceRow = regexp.MustCompile(`ci-info: \| *([^ |]{1,64}) *\| *(True|False) *\| *([^ |]{1,64}) *\| *[^ |]* *\|`)
+var deviceRow = regexp.MustCompile(`ci-info: \| *([^ |]{1,64}) *\| *(?:True|False) *\| *([^ |]{1,64}) *\| *[^ |]* *\|`)
 
 func readDevice(text string) (device, bool) {
-	m := deviceRow.FindStringSubmatch(text)
-	if m == nil || m[1] == "lo" {
+	if !strings.Contains(text, "ci-info: |") {
 		return device{}, false
 	}
-	host, _, _ := strings.Cut(m[3], "/")
+	m := deviceRow.FindStringSubmatch(text)
+	if m == nil || strings.TrimSuffix(m[1], ":") == "lo" {
+		return device{}, false
+	}
+	host, _, _ := strings.Cut(m[2], "/")
 	a, err := netip.ParseAddr(host)
-	return device{m[1], err == nil && !a.IsLinkLocalUnicast() && !a.IsLoopback()}, true
+	return device{err == nil && !a.IsLinkLocalUnicast() && !a.IsLoopback()}, true
 }
 
 // unaddressed gives the first row of the device table if none has an address.

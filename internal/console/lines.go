@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	maxText = 1 << 20 // of a log
-	maxLine = 16 << 10
-	maxKept = 300 // runes of a string that is handed on
+	maxText  = 1 << 20 // bytes of a log
+	maxLine  = 16 << 10
+	maxLines = 20_000
+	maxKept  = 300 // runes of a string that is handed on
 )
 
 // line is one line of the log without escape sequences and control characters.
@@ -38,23 +39,28 @@ func split(text string) []line {
 		text = text[len(text)-maxText:]
 		_, text, _ = strings.Cut(text, "\n") // half a line proves nothing
 	}
+	raws := strings.FieldsFunc(text, isLineEnd)
 	var out []line
-	for raw := range strings.FieldsFuncSeq(text, isLineEnd) {
+	for _, raw := range raws[max(len(raws)-maxLines, 0):] {
 		if len(raw) > maxLine {
 			raw = raw[:maxLine]
 		}
 		if s := clean(raw); s != "" {
-			out = append(out, line{text: s, uptime: uptime(s)})
+			out = append(out, newLine(s))
 		}
 	}
 	return out
 }
 
+func newLine(s string) line { return line{text: s, uptime: uptime(s)} }
+
 func isLineEnd(r rune) bool { return r == '\n' || r == '\r' }
 
 // clean takes away escape sequences and what does not print.
 func clean(s string) string {
-	s = escapes.ReplaceAllString(s, "")
+	if strings.ContainsAny(s, "[\x1b") {
+		s = escapes.ReplaceAllString(s, "")
+	}
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':

@@ -36,23 +36,23 @@ type Milestone struct {
 
 var milestoneMarks = []struct {
 	stage Stage
-	words *regexp.Regexp
+	mark  mark
 }{
-	{Firmware, stages[0].words},
-	{Bootloader, stages[1].words},
-	{Kernel, stages[2].words},
-	{Init, regexp.MustCompile(`systemd\[1\]: |Welcome to .{1,80}!$|OpenRC .{1,40} is starting up|^Starting syslogd`)},
-	{CloudInitLocal, regexp.MustCompile(`Cloud-init v\. .* running 'init-local'`)},
-	{Network, regexp.MustCompile(`(?i)lease of [0-9.]{7,15} obtained|bound to [0-9.]{7,15} `)},
-	{CloudInitNetwork, regexp.MustCompile(`Cloud-init v\. .* running 'init'`)},
-	{Metadata, regexp.MustCompile(`successful after \d+/\d+ tries: up|Cloud-init v\. .* finished at .* Datasource DataSource(?:OpenStack|ConfigDrive|Ec2|NoCloud)`)},
-	{AuthorizedKeys, regexp.MustCompile(`ci-info: \+*Authorized keys from |Ignition: wrote ssh authorized keys file`)},
-	{HostKeys, regexp.MustCompile(`-----END SSH HOST KEY |SSH host key: SHA256:`)},
-	{SSHD, regexp.MustCompile(`Started .*(?:OpenBSD Secure Shell server|OpenSSH (?:server )?daemon|OpenSSH Daemon)|Starting dropbear sshd: .*OK|Starting sshd .*\[ ok \]`)},
-	{CloudInitConfig, regexp.MustCompile(`Cloud-init v\. .* running 'modules:config'`)},
-	{CloudInitFinal, regexp.MustCompile(`Cloud-init v\. .* running 'modules:final'`)},
-	{Finished, regexp.MustCompile(`Cloud-init v\. .* finished at `)},
-	{LoginPrompt, regexp.MustCompile(`^[^ ]{1,255} login:`)},
+	{Firmware, firmwareMark},
+	{Bootloader, bootloaderMark},
+	{Kernel, kernelMark},
+	{Init, mark{[]string{"systemd[1]: ", "Welcome to ", "OpenRC ", "Starting syslogd"}, regexp.MustCompile(`systemd\[1\]: |^(?:\[[ 0-9.]+\] )?Welcome to (?:[^G]|G[^R]).{0,80}!$|OpenRC .{1,40} is starting up|^Starting syslogd`)}},
+	{CloudInitLocal, mark{words: []string{" running 'init-local' at "}}},
+	{Network, mark{[]string{"ease of ", "bound to "}, regexp.MustCompile(`[Ll]ease of [0-9.]{7,15} obtained|bound to [0-9.]{7,15} `)}},
+	{CloudInitNetwork, mark{words: []string{" running 'init' at "}}},
+	{Metadata, mark{[]string{"successful after ", "Datasource DataSource"}, regexp.MustCompile(`successful after \d+/\d+ tries: up |Datasource DataSource(?:OpenStack|ConfigDrive|Ec2|NoCloud)`)}},
+	{AuthorizedKeys, mark{words: []string{"+Authorized keys from ", "Ignition: wrote ssh authorized keys file"}}},
+	{HostKeys, mark{words: []string{"-----END SSH HOST KEY ", "SSH host key: SHA256:"}}},
+	{SSHD, mark{[]string{"Started ", "Starting dropbear sshd:", "Starting sshd"}, regexp.MustCompile(`Started .*(?:OpenBSD Secure Shell server|OpenSSH (?:server )?[Dd]aemon)|Starting dropbear sshd: .*OK|Starting sshd .*\[ ok \]`)}},
+	{CloudInitConfig, mark{words: []string{" running 'modules:config' at "}}},
+	{CloudInitFinal, mark{words: []string{" running 'modules:final' at "}}},
+	{Finished, mark{[]string{" finished at "}, regexp.MustCompile(`Cloud-init v\. .* finished at `)}},
+	{LoginPrompt, mark{[]string{" login:"}, regexp.MustCompile(`^[^ ]{1,255} login:`)}},
 }
 
 // milestones gives each stage once, where the boot first reached it.
@@ -70,7 +70,7 @@ func milestones(lines []line) []Milestone {
 			add(Network, l)
 		}
 		for _, m := range milestoneMarks {
-			if !seen[m.stage] && m.words.MatchString(l.text) {
+			if !seen[m.stage] && m.mark.in(l.text) {
 				add(m.stage, l)
 			}
 		}
