@@ -27,7 +27,7 @@ func (i *Instance) bootText(first bool) string {
 
 func (i *Instance) cloudInitText(first bool) string {
 	var b strings.Builder
-	name, now := hostname(i.server.name), time.Now().UTC()
+	name, now := i.server.hostname(), time.Now().UTC()
 	stamp := now.Format("Mon, 02 Jan 2006 15:04:05 -0000")
 	fmt.Fprintf(&b, "[    0.000000] Linux version 6.1.0-37-cloud-amd64 (demo)\n")
 	fmt.Fprintf(&b, "[    3.141592] cloud-init[301]: Cloud-init v. %s running 'init-local' at %s. Up 3.14 seconds.\n", cloudInit, stamp)
@@ -41,7 +41,7 @@ func (i *Instance) cloudInitText(first bool) string {
 			[][]string{{i.authorized.Type(), colons(i.authorized), "-", cmp.Or(i.comment, "-")}}))
 	}
 	if first {
-		mark := now.Format("<14>Jan _2 15:04:05 cloud-init: ")
+		mark := "<14>" + now.Format("Jan _2 15:04:05 cloud-init: ")
 		frame := mark + strings.Repeat("#", 61) + "\n"
 		b.WriteString(frame + mark + "-----BEGIN SSH HOST KEY FINGERPRINTS-----\n")
 		for _, k := range i.hostKeys {
@@ -73,7 +73,7 @@ func (i *Instance) cirrosText() string {
 	fmt.Fprintf(&b, "=== datasource: configdrive local ===\ninstance-id: %s\nname: %s\n", i.server.id, i.server.name)
 	b.WriteString("=== cirros: current=0.6.3 uptime=4.42 ===\n\n")
 	b.WriteString("login as 'cirros' user. default password: 'gocubsgo'. use 'sudo' for root.\n")
-	fmt.Fprintf(&b, "%s login: ", hostname(i.server.name))
+	fmt.Fprintf(&b, "%s login: ", i.server.hostname())
 	return b.String()
 }
 
@@ -83,7 +83,7 @@ func (i *Instance) keyBlock(types ...string) string {
 	for _, t := range types {
 		for _, k := range i.hostKeys {
 			if k.signer.PublicKey().Type() == t {
-				b.WriteString(k.authorized("root@"+hostname(i.server.name)) + "\n")
+				b.WriteString(k.authorized("root@"+i.server.hostname()) + "\n")
 			}
 		}
 	}

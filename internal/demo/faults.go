@@ -45,6 +45,7 @@ type Fault struct {
 	Path       string        `json:"path,omitempty"`
 	Times      int           `json:"times,omitempty"`
 	Missing    bool          `json:"missing,omitempty"`    // the service is not in the catalog; all other fields are ignored
+	Expire     bool          `json:"expire,omitempty"`     // all tokens given so far end at once; Service is keystone, all other fields are ignored
 	Delay      time.Duration `json:"-"`                    // before the answer, which is the true one if no other field is set
 	Status     int           `json:"status,omitempty"`     // with the service's own error body
 	Body       string        `json:"body,omitempty"`       // in place of the error body
@@ -100,7 +101,11 @@ func (c *Cloud) Inject(f Fault) error {
 		if !slices.Contains([]string{"keystone", "nova", "neutron", "glance", "cinder"}, f.Service) {
 			return fmt.Errorf("demo: unknown service %q", f.Service)
 		}
-		c.faults = append(c.faults, &f)
+		if f.Expire {
+			clear(c.identity.tokens)
+		} else {
+			c.faults = append(c.faults, &f)
+		}
 		return nil
 	}
 	at := slices.IndexFunc(c.servers, func(s *server) bool { return s.name == f.Instance && s.instance != nil && !s.deleted })
@@ -155,7 +160,7 @@ func (c *Cloud) afflict(s *server, f Fault) error {
 	}
 	if f.Duplicate {
 		twin := *s
-		twin.id, twin.instance, twin.metadata = newID(), nil, map[string]string{}
+		twin.id, twin.instance, twin.metadata, twin.created = newID(), nil, map[string]string{}, time.Now()
 		c.addServer(&twin)
 		c.plug(&twin, c.networkID("private"), []string{c.groupID("default")})
 	}

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
-// maxRequest bounds the body of a request, in bytes.
-const maxRequest = 1 << 20
+const (
+	maxRequest = 1 << 20 // bytes of a request's body
+	maxCalls   = 100_000 // that are remembered, the last ones
+)
 
 // Call is one request that was served.
 type Call struct {
@@ -44,7 +47,6 @@ type request struct {
 	*http.Request
 	service string
 	minor   int // nova's microversion 2.minor
-	token   *token
 }
 
 // decode reads the JSON body into v.
@@ -83,7 +85,12 @@ func (c *Cloud) routes() *http.ServeMux {
 		c.keystoneRoutes(), c.novaRoutes(), c.neutronRoutes(), c.glanceRoutes(), c.cinderRoutes(),
 	} {
 		for _, r := range table {
-			mux.HandleFunc(r.pattern, func(w http.ResponseWriter, q *http.Request) { c.answer(w, q, r) })
+			serve := func(w http.ResponseWriter, q *http.Request) { c.answer(w, q, r) }
+			mux.HandleFunc(r.pattern, serve)
+			// Clients leave a root's slash out, and keystoneauth follows no relative redirect.
+			if root, ok := strings.CutSuffix(r.pattern, "/{$}"); ok {
+				mux.HandleFunc(root, serve)
+			}
 		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, q *http.Request) {
@@ -131,6 +138,9 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		call.Status, call.End = rec.status, time.Now()
 		c.mu.Lock()
 		c.calls = append(c.calls, call)
+		if len(c.calls) > maxCalls {
+			c.calls = slices.Delete(c.calls, 0, maxCalls/10)
+		}
 		c.mu.Unlock()
 	}()
 	if f := c.takeFault(call.Service, q.Method, path); f != nil && f.play(rec, q) {
@@ -154,20 +164,25 @@ func (c *Cloud) answer(w http.ResponseWriter, q *http.Request, r route) {
 		w.Header().Set("X-Openstack-Nova-Api-Version", version)
 		w.Header().Set("Vary", "OpenStack-API-Version, X-OpenStack-Nova-API-Version")
 	}
+	a, data := c.handle(req, r)
+	send(w, a, data)
+}
+
+// handle gives the answer and its encoding, both made with the state locked:
+// the body may hold parts of the state.
+func (c *Cloud) handle(q *request, r route) (a reply, data []byte) {
 	c.mu.Lock()
-	a := c.unauthorized()
-	req.token = c.identity.tokens[q.Header.Get("X-Auth-Token")]
-	if r.open || req.token.valid() {
-		a = r.handle(req)
+	defer c.mu.Unlock()
+	a = c.unauthorized()
+	if r.open || c.identity.tokens[q.Header.Get("X-Auth-Token")].valid() {
+		a = r.handle(q)
 	}
-	// Encoded under the lock: the body may hold parts of the state.
 	data, err := encode(a)
-	c.mu.Unlock()
 	if err != nil {
-		a = failure(req.service, http.StatusInternalServerError, err.Error())
+		a = failure(q.service, http.StatusInternalServerError, err.Error())
 		data, _ = encode(a)
 	}
-	send(w, a, data)
+	return a, data
 }
 
 func encode(a reply) ([]byte, error) {

@@ -26,7 +26,9 @@ func hexID() string {
 // seconds and micros are the two forms in which the APIs write a time.
 func seconds(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-func micros(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }
+func micros(t time.Time) string {
+	return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000000") // the databases keep seconds
+}
 
 // hardware is a MAC address as neutron makes them.
 type hardware [6]byte

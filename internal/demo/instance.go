@@ -38,7 +38,7 @@ type Instance struct {
 	faultDelay time.Duration
 
 	connsMu sync.Mutex
-	conns   map[net.Conn]struct{}
+	conns   map[*net.TCPConn]struct{}
 	stopped bool
 }
 
@@ -48,7 +48,7 @@ func (c *Cloud) newInstance(s *server) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{cloud: c, server: s, home: home, conns: map[net.Conn]struct{}{}}
+	i := &Instance{cloud: c, server: s, home: home, conns: map[*net.TCPConn]struct{}{}}
 	if i.door, err = c.newDoor(i.serve); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (i *Instance) writeHostname() error {
 	if err := os.MkdirAll(bin, 0o700); err != nil {
 		return err
 	}
-	script := "#!/bin/sh\necho '" + hostname(i.server.name) + "'\n"
+	script := "#!/bin/sh\necho '" + i.server.hostname() + "'\n"
 	return os.WriteFile(filepath.Join(bin, "hostname"), []byte(script), 0o700)
 }
 
@@ -184,7 +184,7 @@ func (i *Instance) doorway() doorway {
 }
 
 // track notes a connection for hangUp; false if the instance is gone.
-func (i *Instance) track(conn net.Conn) bool {
+func (i *Instance) track(conn *net.TCPConn) bool {
 	i.connsMu.Lock()
 	defer i.connsMu.Unlock()
 	if i.stopped {
@@ -195,7 +195,7 @@ func (i *Instance) track(conn net.Conn) bool {
 	return true
 }
 
-func (i *Instance) untrack(conn net.Conn) {
+func (i *Instance) untrack(conn *net.TCPConn) {
 	i.connsMu.Lock()
 	defer i.connsMu.Unlock()
 	delete(i.conns, conn)
@@ -207,6 +207,8 @@ func (i *Instance) hangUp() {
 	i.connsMu.Lock()
 	defer i.connsMu.Unlock()
 	for conn := range i.conns {
+		_ = conn.CloseRead() // a real sshd holds a copy, which only a shutdown ends
+		_ = conn.CloseWrite()
 		_ = conn.Close()
 	}
 }

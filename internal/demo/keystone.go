@@ -2,6 +2,7 @@ package demo
 
 import (
 	"crypto/subtle"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -48,7 +49,6 @@ func (c *Cloud) keystoneRoutes() []route {
 				body: object{"versions": object{"values": []object{c.identityVersion()}}}}
 		}},
 		{"GET /identity/v3/{$}", true, c.showIdentityVersion},
-		{"GET /identity/v3", true, c.showIdentityVersion},
 		{"POST /identity/v3/auth/tokens", true, c.authenticate},
 		{"GET /identity/v3/auth/tokens", false, func(r *request) reply {
 			t := c.identity.tokens[r.Header.Get("X-Subject-Token")]
@@ -152,6 +152,7 @@ func (c *Cloud) authenticate(r *request) reply {
 	}
 	t.unscoped = !scope
 	id := "gAAAAAB" + hexID() + hexID() + hexID()
+	maps.DeleteFunc(c.identity.tokens, func(_ string, old *token) bool { return !old.valid() })
 	c.identity.tokens[id] = t
 	return reply{
 		status: http.StatusCreated,

@@ -1,13 +1,8 @@
 package demo
 
 import (
-	"fmt"
 	"maps"
-	"net/netip"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -134,6 +129,43 @@ func (c *Cloud) groupRules(group any) []object {
 	return rules
 }
 
+// references are fields without a default that a request may bring.
+var references = []string{"security_group_id", "floating_network_id", "project_id", "tenant_id"}
+
+// typed gives a field from outside the type that our own records have there;
+// false if it is none of the collection's or cannot.
+func (col *collection) typed(key string, value any) (any, bool) {
+	known, ok := col.defaults[key]
+	switch known.(type) {
+	case nil:
+		_, isObject := value.(object)
+		_, isList := value.([]any)
+		return value, (ok || slices.Contains(references, key)) && !isObject && !isList
+	case string:
+		s, ok := value.(string)
+		return s, ok || key == "description" && value == nil
+	case bool:
+		b, ok := value.(bool)
+		return b, ok
+	case []string:
+		list, ok := value.([]any)
+		strs := []string{}
+		for _, v := range list {
+			strs = append(strs, text(v))
+		}
+		return strs, ok
+	case []object:
+		list, ok := value.([]any)
+		objects := []object{}
+		for _, v := range list {
+			o, isObject := v.(object)
+			objects, ok = append(objects, o), ok && isObject
+		}
+		return objects, ok
+	}
+	return nil, false
+}
+
 // text is a string field, "" where there is none.
 func text(v any) string {
 	s, _ := v.(string)
@@ -149,96 +181,4 @@ func number(v any) (int, bool) {
 		return int(n), true
 	}
 	return 0, false
-}
-
-// controls are the query keys that filter nothing.
-var controls = []string{"fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse"}
-
-// derived are filters on what no record of ours holds, ignored where they are asked for.
-var derived = []string{"tags", "tags-any", "not-tags", "not-tags-any", "ip_version"}
-
-// unknownFilters lists the query keys that no record of the collection has:
-// neutron with the extension filter-validation refuses them.
-func (col *collection) unknownFilters(q url.Values) []string {
-	var unknown []string
-	for key := range q {
-		known := slices.Contains(controls, key) || slices.Contains(derived, key) ||
-			slices.Contains([]string{"id", "project_id", "tenant_id", "network_id", "subnet_id", "device_id", "mac_address",
-				"floating_ip_address", "floating_network_id", "cidr", "security_group_id", "created_at", "updated_at"}, key)
-		if _, has := col.defaults[key]; !known && !has {
-			unknown = append(unknown, "'"+key+"'")
-		}
-	}
-	slices.Sort(unknown)
-	return unknown
-}
-
-// filter is one query key with its values, of which one must fit.
-type filter struct {
-	key    string
-	values map[string]bool
-}
-
-func filters(q url.Values) []filter {
-	var all []filter
-	for key, values := range q {
-		if slices.Contains(controls, key) || slices.Contains(derived, key) {
-			continue
-		}
-		f := filter{key: key, values: map[string]bool{}}
-		for _, v := range values {
-			f.values[v] = true
-		}
-		all = append(all, f)
-	}
-	return all
-}
-
-func (col *collection) matches(o object, all []filter) bool {
-	for _, f := range all {
-		v, ok := o[f.key]
-		if !ok {
-			v = col.defaults[f.key]
-		}
-		if !f.admits(v) {
-			return false
-		}
-	}
-	return true
-}
-
-func (f filter) admits(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return f.values[v]
-	case nil:
-		return f.values[""]
-	case bool:
-		s := strconv.FormatBool(v)
-		return f.values[s] || f.values[strings.ToUpper(s[:1])+s[1:]]
-	case []string:
-		return slices.ContainsFunc(v, func(s string) bool { return f.values[s] })
-	case []object: // fixed_ips=ip_address=10.0.0.1
-		return slices.ContainsFunc(v, func(o object) bool {
-			for key, value := range o {
-				if f.values[fmt.Sprintf("%s=%v", key, value)] {
-					return true
-				}
-			}
-			return false
-		})
-	}
-	return f.values[fmt.Sprint(v)]
-}
-
-// normalized is a rule's prefix as the firewall takes it, nil if it is none.
-func normalized(prefix string) (string, bool) {
-	if a, err := netip.ParseAddr(prefix); err == nil {
-		return netip.PrefixFrom(a, a.BitLen()).String(), true
-	}
-	p, err := netip.ParsePrefix(prefix)
-	if err != nil {
-		return "", false
-	}
-	return p.Masked().String(), true
 }

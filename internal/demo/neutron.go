@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -170,20 +169,18 @@ func (c *Cloud) deleteResource(_ *request, path string, o object) reply {
 }
 
 // body reads the record that a request brings under its collection's name.
-func (r *request) body(one string) (object, *reply) {
+func (r *request) body(col *collection) (object, *reply) {
 	var q map[string]object
-	if err := r.decode(&q); err != nil || q[one] == nil {
-		return nil, refuse(badRequest("HTTPBadRequest", "Unable to find '%s' in request body", one))
+	if err := r.decode(&q); err != nil || q[col.one] == nil {
+		return nil, refuse(badRequest("HTTPBadRequest", "Unable to find '%s' in request body", col.one))
 	}
-	o := q[one]
-	for key, value := range o { // lists of strings as our own records have them
-		if list, ok := value.([]any); ok && (key == "security_groups" || key == "addresses") {
-			strs := []string{}
-			for _, v := range list {
-				strs = append(strs, text(v))
-			}
-			o[key] = strs
+	o := q[col.one]
+	for key, value := range o {
+		typed, ok := col.typed(key, value)
+		if !ok {
+			return nil, refuse(badRequest("HTTPBadRequest", "Invalid input for %s.", key))
 		}
+		o[key] = typed
 	}
 	return o, nil
 }
@@ -199,7 +196,7 @@ var writable = map[string][]string{
 }
 
 func (c *Cloud) updateResource(r *request, path string, o object) reply {
-	q, wrong := r.body(c.network.collections[path].one)
+	q, wrong := r.body(c.network.collections[path])
 	if wrong != nil {
 		return *wrong
 	}
@@ -240,7 +237,7 @@ func (c *Cloud) createResource(r *request) reply {
 	if col == nil {
 		return noSuchResource()
 	}
-	q, wrong := r.body(col.one)
+	q, wrong := r.body(col)
 	if wrong != nil {
 		return *wrong
 	}
@@ -265,103 +262,4 @@ func (c *Cloud) createResource(r *request) reply {
 	o := c.insert(path, q)
 	c.refresh()
 	return reply{status: http.StatusCreated, body: object{col.one: c.view(path, o)}}
-}
-
-// addEgress gives a group the two rules that neutron puts into each new one.
-func (c *Cloud) addEgress(group any) {
-	for _, family := range []string{"IPv4", "IPv6"} {
-		c.insert("security-group-rules", object{
-			"security_group_id": group, "direction": "egress", "ethertype": family, "description": nil})
-	}
-}
-
-// checkRule refuses what neutron refuses of a new rule, and normalises it.
-func (c *Cloud) checkRule(q object) *reply {
-	groups := c.network.collections["security-groups"]
-	for _, field := range []string{"security_group_id", "remote_group_id"} {
-		if id := text(q[field]); groups.byID[id] == nil && (id != "" || field == "security_group_id") {
-			return refuse(neutronError(http.StatusNotFound, groups.error, fmt.Sprintf(groups.message, id)))
-		}
-	}
-	lowest, hasLow := number(q["port_range_min"])
-	highest, hasHigh := number(q["port_range_max"])
-	if protocol := strings.ToLower(text(q["protocol"])); protocol == "any" || protocol == "" {
-		q["protocol"] = nil
-		if hasLow || hasHigh {
-			return refuse(badRequest("SecurityGroupProtocolRequiredWithPorts", "Must also specify protocol if port range is given."))
-		}
-	} else {
-		q["protocol"] = protocol
-		if slices.Contains([]string{"tcp", "udp", "6", "17"}, protocol) && (hasLow != hasHigh || lowest > highest) {
-			return refuse(badRequest("SecurityGroupInvalidPortRange", "For TCP/UDP protocols, port_range_min must be <= port_range_max"))
-		}
-	}
-	if hasLow && lowest == 1 && highest == 65535 {
-		q["port_range_min"], q["port_range_max"] = nil, nil
-	}
-	if prefix := text(q["remote_ip_prefix"]); prefix != "" {
-		n, ok := normalized(prefix)
-		if !ok {
-			return refuse(badRequest("InvalidCIDR", "Invalid CIDR %s given as IP prefix.", prefix))
-		}
-		if netip.MustParsePrefix(n).Addr().Is6() != (text(q["ethertype"]) == "IPv6") {
-			return refuse(badRequest("SecurityGroupRuleParameterConflict", "Conflicting value ethertype %s for CIDR %s", q["ethertype"], prefix))
-		}
-		q["normalized_cidr"] = n
-	}
-	if text(q["remote_ip_prefix"]) != "" && text(q["remote_group_id"]) != "" {
-		return refuse(badRequest("SecurityGroupMultipleRemoteEntities",
-			"Only one of remote_ip_prefix, remote_group_id or remote_address_group_id may be provided."))
-	}
-	defaults := c.network.collections["security-group-rules"]
-	for _, old := range c.network.collections["security-group-rules"].rows {
-		if sameRule(old, q, defaults.defaults) {
-			return refuse(conflict("SecurityGroupRuleExists", "Security group rule already exists. Rule id is %s.", old["id"]))
-		}
-	}
-	return nil
-}
-
-func sameRule(a, b, defaults object) bool {
-	for _, key := range []string{"security_group_id", "direction", "ethertype", "protocol", "port_range_min",
-		"port_range_max", "normalized_cidr", "remote_group_id", "remote_address_group_id"} {
-		value := func(o object) string {
-			v, ok := o[key]
-			if !ok {
-				v = defaults[key]
-			}
-			return fmt.Sprint(v)
-		}
-		if value(a) != value(b) {
-			return false
-		}
-	}
-	return true
-}
-
-// associate joins a floating IP to the port that q names, or frees it.
-func (c *Cloud) associate(fip, q object) *reply {
-	port, given := q["port_id"]
-	if !given {
-		return nil
-	}
-	o := c.network.collections["ports"].byID[text(port)]
-	if o == nil {
-		fip["port_id"], fip["fixed_ip_address"], fip["router_id"], fip["status"] = nil, nil, nil, "DOWN"
-		if text(port) != "" {
-			return refuse(neutronError(http.StatusNotFound, "PortNotFound", "Port "+text(port)+" could not be found."))
-		}
-		delete(q, "fixed_ip_address")
-		return nil
-	}
-	fixed := ""
-	for _, ip := range o["fixed_ips"].([]object) {
-		if a := text(ip["ip_address"]); strings.Contains(a, ".") && (fixed == "" || a == text(q["fixed_ip_address"])) {
-			fixed = a
-		}
-	}
-	router := c.network.collections["routers"].rows[0]
-	fip["port_id"], fip["router_id"], fip["status"] = port, router["id"], "ACTIVE"
-	fip["fixed_ip_address"], q["fixed_ip_address"] = fixed, fixed
-	return nil
 }

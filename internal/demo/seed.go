@@ -34,6 +34,7 @@ func (c *Cloud) seed() error {
 		if err := c.addKeypair(name, keys[i]); err != nil {
 			return err
 		}
+		c.keypair(name).created = time.Now().Add(-time.Hour) // before any server: one that is newer counts as replaced
 	}
 	c.addImage("debian-12", object{"os_distro": "debian", "os_version": "12", "os_admin_user": "debian"})
 	c.addImage("ubuntu-24.04", object{"os_distro": "ubuntu", "os_version": "24.04", "os_admin_user": "ubuntu"})

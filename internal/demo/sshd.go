@@ -8,9 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
+
+// sshdGrace is how long an sshd may take to end when the cloud does.
+const sshdGrace = 2 * time.Second
 
 // writeSSHD puts what a real sshd needs into the instance's home: nothing
 // unless the cloud was asked for one.
@@ -58,5 +62,8 @@ func (i *Instance) runSSHD(conn *net.TCPConn) {
 	defer file.Close()
 	cmd := exec.CommandContext(i.cloud.ctx, i.cloud.options.SSHD, "-i", "-f", filepath.Join(i.home, "sshd", "sshd_config"))
 	cmd.Stdin, cmd.Stdout = file, file
+	// The end of its connection ends it, and lets it end what it has started.
+	cmd.Cancel = func() error { return nil }
+	cmd.WaitDelay = sshdGrace
 	_ = cmd.Run() // its client sees how it ended
 }
