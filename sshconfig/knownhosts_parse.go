@@ -181,6 +181,9 @@ func decodeKey(keyType, encoded string) (ssh.PublicKey, error) {
 	return key, nil
 }
 
+// webAuthnECDSA256 is the signature algorithm of a security key in a browser.
+const webAuthnECDSA256 = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
+
 // keyFormat is the type that a key blob bears where a line names keyType, ""
 // for a type unknown here. Like OpenSSH's sshkey_read it takes the names of
 // RSA's signature algorithms for RSA keys.
@@ -190,7 +193,7 @@ func keyFormat(keyType string) string {
 		return ssh.KeyAlgoRSA
 	case ssh.CertAlgoRSASHA256v01, ssh.CertAlgoRSASHA512v01:
 		return ssh.CertAlgoRSAv01
-	case "webauthn-sk-ecdsa-sha2-nistp256@openssh.com":
+	case webAuthnECDSA256:
 		return ssh.KeyAlgoSKECDSA256
 	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
 		ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
