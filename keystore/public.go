@@ -147,12 +147,16 @@ func cleanComment(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.TrimSpace(s)
-	if len(s) > maxComment {
-		s = s[:maxComment]
-		for !utf8.ValidString(s) {
-			s = s[:len(s)-1]
-		}
+	return cutText(strings.TrimSpace(s), maxComment)
+}
+
+// cutText keeps at most so many bytes, no half character.
+func cutText(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return s
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return strings.TrimSpace(s[:most])
 }

@@ -194,7 +194,11 @@ func TestReadPuTTYgen(t *testing.T) {
 			for _, passphrase := range passphrases() {
 				t.Run(kind.name+"/"+r.name+"/"+passphrase, func(t *testing.T) {
 					t.Parallel()
-					in := store(t, "in", kind.marshal(t, Options{Format: OpenSSH, Comment: "naïve comment"}))
+					from := Options{Format: OpenSSH, Comment: "naïve comment"}
+					if r.want == OpenSSH { // it converts no format to itself
+						from.Format, from.PPKVersion = PPK, 3
+					}
+					in := store(t, "in", kind.marshal(t, from))
 					secret := store(t, "passphrase", []byte(passphrase+"\n"))
 					out := filepath.Join(t.TempDir(), "out")
 					tool(t, "puttygen", in, "-O", r.format, "--ppk-param", r.param, "--new-passphrase", secret, "-o", out)

@@ -14,6 +14,9 @@ const (
 	ssh2Begin = "---- BEGIN SSH2 PUBLIC KEY ----"
 	ssh2End   = "---- END SSH2 PUBLIC KEY ----"
 	ssh2Width = 70 // of the lines written; RFC 4716 allows 72
+	// ssh2Comment is what ssh-keygen writes of a comment: more would need a
+	// continued line, and PuTTY reads none.
+	ssh2Comment = 60
 )
 
 func parseRFC4716(text []byte) (*File, error) {
@@ -57,17 +60,13 @@ func rfc4716Parts(body string) (comment, encoded string) {
 	return comment, base.String()
 }
 
-// SSH2PublicKey gives a public key in the format of RFC 4716.
+// SSH2PublicKey gives a public key in the format of RFC 4716, with the first 60
+// bytes of the comment.
 func SSH2PublicKey(key ssh.PublicKey, comment string) []byte {
 	var b bytes.Buffer
 	b.WriteString(ssh2Begin + "\n")
-	if comment = cleanComment(comment); comment != "" {
-		header := `Comment: "` + comment + `"`
-		for len(header) > ssh2Width {
-			b.WriteString(header[:ssh2Width] + "\\\n")
-			header = header[ssh2Width:]
-		}
-		b.WriteString(header + "\n")
+	if comment = cutText(cleanComment(comment), ssh2Comment); comment != "" {
+		b.WriteString(`Comment: "` + comment + "\"\n")
 	}
 	writeBase64(&b, key.Marshal(), ssh2Width)
 	b.WriteString(ssh2End + "\n")
