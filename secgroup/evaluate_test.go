@@ -274,3 +274,10 @@ func TestLikely(t *testing.T) {
 		}
 	}
 }
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
