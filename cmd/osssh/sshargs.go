@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ttyRequest is what -t and -T ask for.
+type ttyRequest int
+
+const (
+	ttyAuto  ttyRequest = iota // with a shell, not with a command
+	ttyNo                      // -T
+	ttyYes                     // -t: where standard input is a terminal
+	ttyForce                   // -tt: always
+)
+
+// sshArgs is a command line as ssh reads it.
+type sshArgs struct {
+	globals
+	host       string
+	user       string // "" = not given
+	port       int    // 0 = not given
+	identities []string
+	tty        ttyRequest
+	verbose    int // 0 to 3
+	quiet      bool
+	noStdin    bool
+	family     int    // 4, 6, or 0 for both
+	command    string // as it is sent; "" = a shell
+}
+
+// usageError is a command line that cannot be read.
+type usageError struct{ what string }
+
+func (e *usageError) Error() string { return e.what }
+
+// Every flag of ssh (ssh.c, OpenSSH 10): those that stand alone and those that
+// take a word. Of them osssh knows knownFlags; the others are refused by name.
+const (
+	sshFlags       = "1246ACGKMNTVXYZafgknqstvxy"
+	sshFlagsOfWord = "BDEFIJLOPQRSWbceilmopw"
+	knownFlags     = "46Tilnpqtv"
+)
+
+// parseSSHArgs reads words as ssh does: flags before and after the host, until
+// "--" or a further word begins the remote command (ssh.c, main). The long
+// flags of osssh may stand wherever a flag of ssh may.
+func parseSSHArgs(words []string, g globals) (*sshArgs, error) {
+	a := &sshArgs{globals: g, quiet: g.quiet}
+	rest, ended, err := a.flags(words)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) == 0 {
+		return nil, &usageError{"no instance named"}
+	}
+	if err := a.destination(rest[0]); err != nil {
+		return nil, err
+	}
+	rest = rest[1:]
+	if !ended {
+		if rest, _, err = a.flags(rest); err != nil {
+			return nil, err
+		}
+	}
+	a.command = strings.Join(rest, " ")
+	return a, nil
+}
+
+// flags takes the flags at the front of words and gives what follows them. It
+// says too whether "--" ended them.
+func (a *sshArgs) flags(words []string) (rest []string, ended bool, err error) {
+	for len(words) > 0 {
+		word := words[0]
+		switch {
+		case word == "--":
+			return words[1:], true, nil
+		case strings.HasPrefix(word, "--"):
+			words, err = a.globals.take(words)
+		case len(word) < 2 || word[0] != '-':
+			return words, false, nil
+		default:
+			words, err = a.cluster(word[1:], words[1:])
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return nil, false, nil
+}
+
+// cluster reads one word of flags, "tt" or "p22" say, and gives the words
+// behind it; a flag's own word may be the next one.
+func (a *sshArgs) cluster(letters string, words []string) ([]string, error) {
+	for i, letter := range letters {
+		switch {
+		case letter > 0x7f || !strings.ContainsRune(sshFlags+sshFlagsOfWord, letter):
+			return nil, &usageError{fmt.Sprintf("unknown flag -%c", letter)}
+		case !strings.ContainsRune(knownFlags, letter):
+			return nil, &usageError{fmt.Sprintf("ssh's flag -%c is not supported", letter)}
+		case strings.ContainsRune(sshFlags, letter):
+			a.flag(letter)
+			continue
+		}
+		value := letters[i+1:]
+		if value == "" {
+			if len(words) == 0 {
+				return nil, &usageError{fmt.Sprintf("flag -%c needs a word", letter)}
+			}
+			value, words = words[0], words[1:]
+		}
+		return words, a.flagOfWord(letter, value)
+	}
+	return words, nil
+}
+
+func (a *sshArgs) flag(letter rune) {
+	switch letter {
+	case '4':
+		a.family = 4
+	case '6':
+		a.family = 6
+	case 'T':
+		a.tty = ttyNo
+	case 't':
+		if a.tty == ttyYes || a.tty == ttyForce {
+			a.tty = ttyForce
+		} else {
+			a.tty = ttyYes
+		}
+	case 'n':
+		a.noStdin = true
+	case 'q':
+		a.quiet, a.verbose = true, 0
+	case 'v':
+		a.quiet, a.verbose = false, min(a.verbose+1, 3)
+	}
+}
+
+func (a *sshArgs) flagOfWord(letter rune, value string) error {
+	switch letter {
+	case 'i':
+		a.identities = append(a.identities, value)
+	case 'l':
+		if a.user == "" {
+			a.user = value
+		}
+	case 'p':
+		port, err := strconv.ParseUint(value, 10, 16)
+		if err != nil || port == 0 {
+			return &usageError{fmt.Sprintf("bad port %q", value)}
+		}
+		if a.port == 0 {
+			a.port = int(port)
+		}
+	}
+	return nil
+}
+
+// destination reads [user@]NAME or ssh://[user@]NAME[:port]. What -l and -p
+// said before it counts.
+func (a *sshArgs) destination(word string) error {
+	user, host, port := "", word, 0
+	if strings.HasPrefix(word, "ssh://") {
+		u, err := url.Parse(word)
+		if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
+			return &usageError{fmt.Sprintf("bad address %q", word)}
+		}
+		user, host = u.User.Username(), u.Hostname()
+		port, _ = strconv.Atoi(u.Port())
+	} else if at := strings.LastIndexByte(word, '@'); at >= 0 {
+		user, host = word[:at], word[at+1:]
+		if user == "" {
+			return &usageError{fmt.Sprintf("no user before the @ of %q", word)}
+		}
+	}
+	if host == "" {
+		return &usageError{"no instance named"}
+	}
+	a.host = host
+	if a.user == "" {
+		a.user = user
+	}
+	if a.port == 0 {
+		a.port = port
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package reach
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/connect"
+	"osssh/internal/openstack"
+	"osssh/keystore"
+	"osssh/resolve"
+)
+
+const (
+	// confirmedFor is how long the API's word that a name means a server counts.
+	confirmedFor = 10 * time.Minute
+	// confirmPatience is how long a login from memory waits for that word.
+	confirmPatience = 5 * time.Second
+	// memoryPatience bounds TCP to a remembered address: a moved one is silent.
+	memoryPatience = 3 * time.Second
+)
+
+// Open logs in to the server that a request means. Where an earlier login is
+// remembered it begins from memory, beside the API calls; a remembered way that
+// leads nowhere, or to another host key, costs nothing but the try.
+func Open(ctx context.Context, c *Config, r Request) (*connect.Client, *Plan, error) {
+	scan := scanKeys(ctx, c, r)
+	past, known := c.Memory.recall(r.Name)
+	lookup := startLookup(ctx, c, r.Name, !known)
+	if known && r.plain() {
+		client, plan, err := openFromMemory(ctx, c, r, past, lookup, scan)
+		if err == nil || ctx.Err() != nil {
+			return client, plan, err
+		}
+	}
+	plan, err := prepare(ctx, c, r, lookup, scan)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := plan.Dial(ctx)
+	return client, plan, err
+}
+
+// openFromMemory dials the remembered address. Only the remembered host key
+// will do; any other means that the API has to tell what has changed.
+func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, lookup *lookup,
+	scan func() (*keystore.Index, error)) (*connect.Client, *Plan, error) {
+	p := &Plan{
+		Server:     openstack.Server{ID: past.ServerID, Name: past.ServerName},
+		Candidates: []resolve.Candidate{{Address: past.Address, Why: past.Why}},
+		Login:      resolve.Login{User: past.User, From: "memory"},
+		config:     c,
+		request:    r,
+	}
+	if r.User != "" {
+		p.Login = resolve.Login{User: r.User, From: "given"}
+	}
+	var err error
+	if p.hostKeys, err = recallHostKeys(c, p.Server); err != nil {
+		return nil, nil, err
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(past.PublicKey))
+	if err != nil || len(p.hostKeys.memory) == 0 {
+		return nil, nil, errForgotten
+	}
+	c.stage("connecting to " + past.Address.String())
+	client, err := connect.Dial(ctx, p.targets(), connect.Config{
+		User: p.Login.User,
+		Signers: func(ctx context.Context) ([]ssh.Signer, error) {
+			index, err := scan()
+			if err != nil {
+				return nil, err
+			}
+			p.Keys = index.Match(keystore.Wanted{Public: key})
+			return p.signers(ctx)
+		},
+		HostKey: func(_ context.Context, _ connect.Candidate, key ssh.PublicKey) error {
+			if !holds(p.hostKeys.memory, key) {
+				return errForgotten
+			}
+			return nil
+		},
+		HostKeyAlgorithms: p.hostKeys.algorithms(),
+		Gate:              func(ctx context.Context) error { return p.confirm(ctx, past, lookup) },
+		Banner:            c.Banner,
+		ConnectTimeout:    memoryPatience,
+		Trace:             c.Trace,
+		ClientVersion:     c.Version,
+	})
+	return client, p, err
+}
+
+// errForgotten says that memory is of no use here.
+var errForgotten = errors.New("what is remembered does not hold any more")
+
+// confirm lets a login from memory go on once the API has said that the name
+// still means this server. An API that does not answer does not keep a user
+// out: the host key has shown which server this is.
+func (p *Plan) confirm(ctx context.Context, past remembered, lookup *lookup) error {
+	if time.Since(past.Confirmed) < confirmedFor {
+		go p.refresh(lookup, past)
+		return nil
+	}
+	patience, cancel := context.WithTimeout(ctx, confirmPatience)
+	defer cancel()
+	server, _, err := lookup.wait(patience)
+	var secret *openstack.MissingSecretError
+	if errors.As(err, &secret) {
+		server, _, err = startLookup(ctx, p.config, p.request.Name, true).wait(ctx)
+	}
+	var gone *resolve.NotFoundError
+	var several *resolve.AmbiguousError
+	switch {
+	case errors.As(err, &gone), errors.As(err, &several), err == nil && server.ID != past.ServerID:
+		return errForgotten
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		p.config.note(Note{Kind: NotConfirmed, Server: p.Server, Err: err})
+		return nil
+	}
+	past.Confirmed = time.Now()
+	p.store(past)
+	return nil
+}
+
+// refresh renews the API's word beside a session that did not wait for it.
+func (p *Plan) refresh(lookup *lookup, past remembered) {
+	server, _, err := lookup.wait(context.Background())
+	var gone *resolve.NotFoundError
+	switch {
+	case errors.As(err, &gone), err == nil && server.ID != past.ServerID:
+		_ = p.config.Memory.forget(p.request.Name)
+	case err == nil:
+		past.Confirmed = time.Now()
+		p.store(past)
+	}
+}
+
+// keep remembers that a client logged in by this plan, as the plan's user.
+func (p *Plan) keep(client *connect.Client) {
+	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() {
+		return
+	}
+	best := p.Keys.Identities[0]
+	if best.Public == nil {
+		return
+	}
+	at := client.Candidate().Address
+	login := remembered{
+		ServerID: p.Server.ID, ServerName: p.Server.Name, Address: at, User: p.Login.User,
+		PublicKey: string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(best.Public))), Confirmed: time.Now(),
+	}
+	for _, candidate := range p.Candidates {
+		if candidate.Address == at {
+			login.Why = candidate.Why
+		}
+	}
+	p.store(login)
+}
+
+func (p *Plan) store(login remembered) {
+	if err := p.config.Memory.store(p.request.Name, login); err != nil {
+		p.config.note(Note{Kind: NotCached, Server: p.Server, Err: err})
+	}
+}
+
+// lookup is one search for a name, under way.
+type lookup struct {
+	done   chan struct{}
+	server openstack.Server
+	client *openstack.Client
+	err    error
+}
+
+// startLookup begins to look for a name. mayAsk says whether it may ask the
+// user for what the configuration lacks: not beside a session.
+func startLookup(ctx context.Context, c *Config, name string, mayAsk bool) *lookup {
+	l := &lookup{done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		if l.client, l.err = c.Client(ctx, mayAsk); l.err == nil {
+			l.server, l.err = resolve.Find(ctx, l.client, name)
+		}
+	}()
+	return l
+}
+
+func (l *lookup) wait(ctx context.Context) (openstack.Server, *openstack.Client, error) {
+	select {
+	case <-l.done:
+		return l.server, l.client, l.err
+	case <-ctx.Done():
+		return openstack.Server{}, nil, ctx.Err()
+	}
+}

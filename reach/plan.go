@@ -1,0 +1,267 @@
+package reach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/connect"
+	"osssh/internal/console"
+	"osssh/internal/openstack"
+	"osssh/keystore"
+	"osssh/resolve"
+)
+
+// Plan is the way into one server. Every command that reaches a server does it
+// by a Plan.
+type Plan struct {
+	Server     openstack.Server
+	Candidates []resolve.Candidate // best first, at least one
+	Login      resolve.Login
+	Keys       keystore.Result
+
+	config   *Config
+	request  Request
+	hostKeys hostKeys
+	facts    *resolve.Facts // nil for a plan from memory
+}
+
+// consolePatience is how long a login waits for a console log when memory could
+// decide about the host key too. A first contact waits as long as the API does:
+// the console's word spares the user a question.
+const consolePatience = 3 * time.Second
+
+// StateError says that a server is in a state in which it cannot answer.
+type StateError struct{ Server openstack.Server }
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("server %q is %s", e.Server.Name, e.Server.Status)
+}
+
+// NoAddressError says that a server has no address that can be dialled from here.
+type NoAddressError struct {
+	Server openstack.Server
+	Fixed  []netip.Addr // those it has, out of reach
+	Wanted netip.Addr   // the one asked for, if one was
+}
+
+func (e *NoAddressError) Error() string {
+	return fmt.Sprintf("server %q has no address that can be reached from here", e.Server.Name)
+}
+
+// NoKeyError says that no private key here opens the server.
+type NoKeyError struct {
+	Server  openstack.Server
+	Keypair *openstack.Keypair // nil: it has none, or it may not be read
+	Wanted  keystore.Wanted
+	Result  keystore.Result
+}
+
+func (e *NoKeyError) Error() string {
+	return fmt.Sprintf("no private key here matches keypair %q", e.Server.KeyName)
+}
+
+// Prepare finds the server that a request means and everything that a login to
+// it needs. Beside the APIs' errors it gives *resolve.NotFoundError,
+// *resolve.AmbiguousError, *StateError, *NoAddressError and *NoKeyError.
+func Prepare(ctx context.Context, c *Config, r Request) (*Plan, error) {
+	return prepare(ctx, c, r, startLookup(ctx, c, r.Name, true), scanKeys(ctx, c, r))
+}
+
+func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan func() (*keystore.Index, error)) (*Plan, error) {
+	c.stage("looking for " + r.Name + " in " + c.Cloud.Name)
+	server, client, err := search.wait(ctx)
+	var secret *openstack.MissingSecretError
+	if errors.As(err, &secret) { // the search that began beside a login from memory could not ask
+		server, client, err = startLookup(ctx, c, r.Name, true).wait(ctx)
+	}
+	var several *resolve.AmbiguousError
+	if errors.As(err, &several) && c.ChooseServer != nil {
+		server, err = c.ChooseServer(ctx, several)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !mayAnswer(server) {
+		return nil, &StateError{server}
+	}
+	return prepareFor(ctx, c, r, client, server, scan)
+}
+
+// mayAnswer says whether an SSH server could be running: in these states nova
+// has stopped the machine, or it is not there yet (nova/api/openstack/common.py).
+func mayAnswer(s openstack.Server) bool {
+	switch s.Status {
+	case "BUILD", "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "DELETED":
+		return false
+	case "ERROR":
+		return len(s.Addresses) > 0
+	}
+	return true
+}
+
+func prepareFor(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server,
+	scan func() (*keystore.Index, error)) (*Plan, error) {
+	facts := resolve.Gather(ctx, client, server)
+	p := &Plan{Server: server, config: c, request: r, facts: facts}
+	c.stage("asking for addresses and keys of " + server.Name)
+	ways, err := facts.Ways()
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		c.note(Note{Kind: NotChecked, Server: server, What: "addresses", Err: err})
+	}
+	p.Candidates = resolve.Rank(server, ways, resolve.Preferences{
+		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family,
+	})
+	if len(p.Candidates) == 0 {
+		return nil, &NoAddressError{Server: server, Fixed: fixedAddresses(server, ways), Wanted: r.Address}
+	}
+	if p.hostKeys, err = recallHostKeys(c, server); err != nil {
+		return nil, err
+	}
+	patience := consolePatience
+	if len(p.hostKeys.memory) == 0 {
+		patience = 0
+	}
+	p.hostKeys.boot = within(ctx, patience, facts.Console)
+	image, _ := facts.Image()
+	p.Login = resolve.User(server, image, p.hostKeys.boot.LoginAs)
+	if r.User != "" {
+		p.Login = resolve.Login{User: r.User, From: "given"}
+	}
+	return p, p.findKey(scan)
+}
+
+// within waits for a console log, no longer than limit if there is one. What
+// did not come says nothing.
+func within(ctx context.Context, limit time.Duration, ask func() (console.Log, error)) console.Log {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	answered := make(chan console.Log, 1)
+	go func() {
+		boot, err := ask()
+		if err != nil {
+			boot = console.Log{}
+		}
+		answered <- boot
+	}()
+	select {
+	case boot := <-answered:
+		return boot
+	case <-ctx.Done():
+		return console.Log{}
+	}
+}
+
+func fixedAddresses(server openstack.Server, ways resolve.Ways) []netip.Addr {
+	var fixed []netip.Addr
+	for _, port := range ways.Ports {
+		for _, ip := range port.FixedIPs {
+			fixed = append(fixed, ip.IPAddress)
+		}
+	}
+	if len(ways.Ports) == 0 {
+		for _, addresses := range server.Addresses {
+			for _, a := range addresses {
+				if address, err := netip.ParseAddr(a.Address); err == nil && a.Type == "fixed" {
+					fixed = append(fixed, address)
+				}
+			}
+		}
+	}
+	return fixed
+}
+
+// scanKeys looks through the key files beside the API calls.
+func scanKeys(ctx context.Context, c *Config, r Request) func() (*keystore.Index, error) {
+	search := c.Keys
+	search.Explicit = append(append([]string(nil), r.Identities...), search.Explicit...)
+	scan := sync.OnceValues(func() (*keystore.Index, error) { return keystore.Scan(ctx, search) })
+	go scan()
+	return scan
+}
+
+// findKey matches the keys here against the server's keypair.
+func (p *Plan) findKey(scan func() (*keystore.Index, error)) error {
+	index, err := scan()
+	if err != nil {
+		return err
+	}
+	keypair, err := p.facts.Keypair()
+	if err != nil {
+		keypair = nil
+		if !errors.Is(err, resolve.ErrNoKeypair) {
+			p.config.note(Note{Kind: NotChecked, Server: p.Server, What: "keypair", Err: err})
+		}
+	}
+	wanted := wantedKey(p.Server, keypair, p.hostKeys.boot)
+	if p.Keys = index.Match(wanted); len(p.Keys.Identities) == 0 {
+		return &NoKeyError{Server: p.Server, Keypair: keypair, Wanted: wanted, Result: p.Keys}
+	}
+	return nil
+}
+
+// wantedKey is what is known of the key that the server takes.
+func wantedKey(server openstack.Server, keypair *openstack.Keypair, boot console.Log) keystore.Wanted {
+	wanted := keystore.Wanted{Name: server.KeyName}
+	if keypair != nil {
+		if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(keypair.PublicKey)); err == nil {
+			wanted.Public = key
+		}
+	}
+	for _, key := range boot.AuthorizedKeys {
+		if key.SHA256 != nil {
+			wanted.SHA256 = append(wanted.SHA256, key.SHA256)
+		}
+		if key.MD5 != nil {
+			wanted.MD5 = append(wanted.MD5, key.MD5)
+		}
+	}
+	return wanted
+}
+
+// Dial logs in. Where it fails the error is an *UnreachedError that holds
+// connect's, and what the rules say of each address.
+func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
+	p.config.stage("connecting to " + p.Candidates[0].Address.String())
+	watch := p.watch(ctx)
+	defer watch.stop()
+	client, err := connect.Dial(watch.ctx, p.targets(), connect.Config{
+		User:              p.Login.User,
+		Signers:           p.signers,
+		HostKey:           p.hostKeys.verify,
+		HostKeyAlgorithms: p.hostKeys.algorithms(),
+		Banner:            p.config.Banner,
+		Trace:             watch.trace,
+		ClientVersion:     p.config.Version,
+	})
+	if err != nil {
+		return nil, watch.explain(err)
+	}
+	p.keep(client)
+	return client, nil
+}
+
+// DialAs logs in as another user, where the server has told which.
+func (p *Plan) DialAs(ctx context.Context, user, from string) (*connect.Client, error) {
+	p.Login = resolve.Login{User: user, From: from}
+	return p.Dial(ctx)
+}
+
+func (p *Plan) targets() []connect.Candidate {
+	var targets []connect.Candidate
+	for _, c := range p.Candidates {
+		targets = append(targets, connect.Candidate{Address: c.Address, Label: c.Why.String()})
+	}
+	return targets
+}

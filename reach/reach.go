@@ -1,0 +1,100 @@
+// Package reach is the way in: from a name to a Plan that can be dialled. It
+// joins what the APIs, the security groups, the keys here and the host keys say,
+// and it alone turns that into options of package connect.
+package reach
+
+import (
+	"context"
+	"net/netip"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/connect"
+	"osssh/internal/openstack"
+	"osssh/keystore"
+	"osssh/resolve"
+)
+
+// Config is what this package is given by the edge: clients, files, and the
+// questions that only a person can answer.
+type Config struct {
+	Cloud *openstack.Cloud
+	// Client authenticates, and gives the same client ever after. Unless mayAsk,
+	// it does not ask the user for what the configuration lacks: that is an
+	// *openstack.MissingSecretError.
+	Client     func(ctx context.Context, mayAsk bool) (*openstack.Client, error)
+	Local      resolve.Local
+	Source     netip.Addr // this machine as the servers see it; zero: not known
+	KnownHosts string     // the file that host keys are remembered in
+	Memory     *Memory    // nil: nothing is remembered of addresses
+	Keys       keystore.Search
+	Version    string // "SSH-2.0-…"
+
+	// ChooseServer picks among servers of one name; nil: that is an error.
+	ChooseServer func(context.Context, *resolve.AmbiguousError) (openstack.Server, error)
+	// Passphrase asks for the passphrase of a key that the server takes.
+	Passphrase func(context.Context, keystore.Prompt) ([]byte, error)
+	// ProtectKey asks whether a key file may be made private to its owner, and
+	// does it.
+	ProtectKey func(context.Context, *keystore.File) (bool, error)
+	// AcceptHostKey asks whether a host key that nothing vouches for is the server's.
+	AcceptHostKey func(context.Context, HostKeyQuestion) (bool, error)
+	// Banner shows what a server says before the login, raw.
+	Banner func(string) error
+	// Notify is told what the user should know though the login goes on.
+	Notify func(Note)
+	// Trace is told of each step of a connection.
+	Trace func(connect.Event)
+	// Stage is told what is being waited for.
+	Stage func(string)
+}
+
+func (c *Config) note(n Note) {
+	if c.Notify != nil {
+		c.Notify(n)
+	}
+}
+
+func (c *Config) stage(s string) {
+	if c.Stage != nil {
+		c.Stage(s)
+	}
+}
+
+// Request is what the user asks for.
+type Request struct {
+	Name       string
+	User       string     // "": as the server's records say
+	Port       int        // 0: the server's own, else 22
+	Address    netip.Addr // zero: the best one
+	Family     int        // 4, 6, or 0 for both
+	Identities []string   // key files that the user named
+}
+
+// plain says whether nothing but name and user was asked for, so that what is
+// remembered of an earlier login answers it.
+func (r Request) plain() bool {
+	return r.Port == 0 && !r.Address.IsValid() && r.Family == 0 && len(r.Identities) == 0
+}
+
+// NoteKind is a kind of Note.
+type NoteKind int
+
+// What a Note tells.
+const (
+	HostKeyReplaced      NoteKind = iota // Key replaces another, on the console's word
+	HostKeyNotRemembered                 // Err: the file could not be written
+	NotConfirmed                         // the session opens though the API has not confirmed the name; Err, if it said so
+	NotChecked                           // What could not be asked, Err says why
+	KeyPassedOver                        // the file What matches but others can read it
+	NotCached                            // Err: the memory could not be written
+)
+
+// Note is something worth a line while the login goes on.
+type Note struct {
+	Kind   NoteKind
+	Server openstack.Server
+	Key    ssh.PublicKey
+	What   string
+	Err    error
+}
