@@ -192,6 +192,9 @@ func (c *Client) attempt(ctx context.Context, k call, send func(context.Context)
 	defer cancel()
 	for retry := 0; ; retry++ {
 		err := translate(send(limited), k)
+		if unreachable, ok := errors.AsType[*UnreachableError](err); ok && limited.Err() != nil {
+			unreachable.Err = limited.Err() // net/http may tell of a closed connection
+		}
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

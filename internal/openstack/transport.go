@@ -30,6 +30,7 @@ type transport struct {
 	base  *http.Transport
 	trace func(Call)
 	calls *atomic.Int64
+	limit int64 // bytes of a body
 }
 
 func newTransport(t TLS, o ClientOptions, calls *atomic.Int64) (*transport, error) {
@@ -52,6 +53,7 @@ func newTransport(t TLS, o ClientOptions, calls *atomic.Int64) (*transport, erro
 		},
 		trace: o.Trace,
 		calls: calls,
+		limit: maxBody,
 	}, nil
 }
 
@@ -90,7 +92,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bounded(response)
+	return bounded(response, t.limit)
 }
 
 func report(request *http.Request, response *http.Response, err error, took time.Duration) Call {
@@ -108,7 +110,7 @@ func requestID(h http.Header) string {
 
 // bounded limits the body of a response. A success that does not begin as JSON
 // is an error right here, whoever decodes it.
-func bounded(response *http.Response) (*http.Response, error) {
+func bounded(response *http.Response, limit int64) (*http.Response, error) {
 	clean := withoutQuery(response.Request.URL.String())
 	if response.StatusCode >= 300 {
 		response.Body = struct {
@@ -117,7 +119,7 @@ func bounded(response *http.Response) (*http.Response, error) {
 		}{io.LimitReader(response.Body, maxErrorBody), response.Body}
 		return response, nil
 	}
-	body := &boundedBody{from: response.Body, left: maxBody, url: clean}
+	body := &boundedBody{from: response.Body, left: limit, limit: limit, url: clean}
 	peeked := bufio.NewReaderSize(body, sniffed)
 	start, err := peeked.Peek(sniffed)
 	if err != nil && !errors.Is(err, io.EOF) && len(start) == 0 {
@@ -140,14 +142,14 @@ func bounded(response *http.Response) (*http.Response, error) {
 
 // boundedBody gives a typed error where a body is too long or breaks off.
 type boundedBody struct {
-	from io.Reader
-	left int64
-	url  string
+	from        io.Reader
+	left, limit int64
+	url         string
 }
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, &TooLargeError{URL: b.url, Limit: maxBody}
+		return 0, &TooLargeError{URL: b.url, Limit: b.limit}
 	}
 	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
