@@ -60,11 +60,7 @@ func prefixOf(r openstack.SecurityGroupRule) (netip.Prefix, bool) {
 	if r.RemoteIPPrefix == nil || *r.RemoteIPPrefix == "" {
 		return anywhere(r.EtherType)
 	}
-	p, ok := parsePrefix(*r.RemoteIPPrefix)
-	if ok && p.Bits() == 0 {
-		return anywhere(r.EtherType)
-	}
-	return p, ok
+	return parsePrefix(*r.RemoteIPPrefix)
 }
 
 func anywhere(etherType string) (netip.Prefix, bool) {

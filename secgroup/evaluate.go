@@ -154,8 +154,9 @@ func ingress(q Query, groups []openstack.SecurityGroup) Verdict {
 // reply doubts an admission where a stateless group tracks no connection: then
 // an egress rule must let the reply out to the client's ephemeral port. Only
 // OVN enforces that everywhere, so a missing rule is no denial.
-func reply(q Query, groups []openstack.SecurityGroup, v Verdict) Verdict {
-	out := Deny
+func reply(q Query, groups []openstack.SecurityGroup, admitted Verdict) Verdict {
+	v := admitted
+	v.Answer, v.Reason = Unknown, StatelessReply
 	for _, g := range groups {
 		for _, r := range g.Rules {
 			if r.Direction != "egress" {
@@ -163,14 +164,13 @@ func reply(q Query, groups []openstack.SecurityGroup, v Verdict) Verdict {
 			}
 			switch match(q, Rule{g.ID, g.Name, r}, holdsEphemeral).answer {
 			case Allow:
-				return v
+				return admitted
 			case Unknown:
-				out = Unknown
+				v.Reason = ReplyUncertain
 			}
 		}
 	}
-	v.Answer, v.Reason = Unknown, StatelessReply
-	if out == Deny && len(v.Unreadable) > 0 {
+	if len(v.Unreadable) > 0 {
 		v.Reason = GroupUnreadable
 	}
 	return v

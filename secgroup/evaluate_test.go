@@ -217,7 +217,8 @@ func TestVectors(t *testing.T) {
 		{"zone of a link-local source", query(t, "ingress IPv6 tcp 22 fe80::/10").from("fe80::1%eth0"), Allow, RuleAdmits},
 		{"source unknown, destination v6, rule v4", query(t, ssh).from("").with(func(q *Query) { q.Destination = netip.MustParseAddr("2001:db8::1") }), Deny, NoRule},
 		{"source unknown, no rule for tcp", query(t, "ingress IPv4 icmp - -").from(""), Deny, NoRule},
-		{"stateless, part of the ephemeral ports", stateless("egress IPv4 tcp 1024-40000 -"), Unknown, StatelessReply},
+		{"stateless, part of the ephemeral ports", stateless("egress IPv4 tcp 1024-40000 -"), Unknown, ReplyUncertain},
+		{"two doubts about one rule", query(t, "ingress IPv4 0 - 203.0.113.0/24").from(""), Unknown, ProtocolZero},
 		{"stateless and a group unreadable", stateless().bound("g", "hidden"), Unknown, GroupUnreadable},
 	} {
 		t.Run(v.name, func(t *testing.T) {
@@ -266,6 +267,7 @@ func TestLikely(t *testing.T) {
 		{"address group missed", query(t, "ingress IPv4 tcp 22 ag:A").addressGroup("A", "192.0.2.0/24"), Deny},
 		{"address group missed, another rule in the dark", query(t, "ingress IPv4 tcp 22 ag:A", "ingress IPv4 0 - -").addressGroup("A", "192.0.2.0/24"), Unknown},
 		{"stateless", query(t).groups(stateful(group(t, "g", ssh), false)), Deny},
+		{"stateless, part of the ephemeral ports", query(t).groups(stateful(group(t, "g", ssh, "egress IPv4 tcp 1024-40000 -"), false)), Unknown},
 		{"direct", query(t).with(func(q *Query) { q.Port.VNICType = "direct" }), Unknown},
 		{"admitted", query(t, ssh), Allow},
 	} {

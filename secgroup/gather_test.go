@@ -89,7 +89,7 @@ const answeredPorts = `{"ports": [
 
 func gatherQuery(t *testing.T) ([]openstack.Port, []openstack.SecurityGroup) {
 	g := group(t, "g",
-		"ingress IPv4 - - sg:g", "ingress IPv4 tcp 22 sg:own", "ingress IPv4 tcp 22 sg:foreign", "ingress IPv4 tcp 22 sg:own",
+		"ingress IPv4 - - sg:g", "ingress IPv4 tcp 22 sg:own", "ingress IPv4 tcp 22 sg:foreign", "ingress IPv4 tcp 22 sg:lent", "ingress IPv4 tcp 22 sg:own",
 		"ingress IPv4 tcp 22 ag:readable", "ingress IPv4 tcp 22 ag:hidden",
 		"ingress IPv4 udp 53 sg:never", "egress IPv4 - - sg:never", "egress IPv4 - - ag:never")
 	g.ProjectID = project
@@ -100,7 +100,7 @@ func gatherQuery(t *testing.T) ([]openstack.Port, []openstack.SecurityGroup) {
 func TestGather(t *testing.T) {
 	n := &neutron{answers: map[string]string{
 		"ports":                   answeredPorts,
-		"security-groups":         `{"security_groups": [{"id": "own", "project_id": "` + project + `"}, {"id": "foreign", "project_id": "x", "shared": true}]}`,
+		"security-groups":         `{"security_groups": [{"id": "own", "project_id": "` + project + `"}, {"id": "foreign", "project_id": "x"}, {"id": "lent", "project_id": "` + project + `", "shared": true}]}`,
 		"address-groups/readable": `{"address_group": {"id": "readable", "addresses": ["203.0.113.0/24"]}}`,
 	}}
 	ports, groups := gatherQuery(t)
@@ -113,6 +113,7 @@ func TestGather(t *testing.T) {
 			"g":       {Addresses: addrs("10.0.0.5", "2001:db8::5", "10.0.0.6"), Pairs: prefixes("10.0.0.99/32", "10.1.0.0/24"), Complete: true},
 			"own":     {Addresses: addrs("10.0.0.6"), Complete: true},
 			"foreign": {},
+			"lent":    {},
 		},
 		AddressGroups: map[string]openstack.AddressGroup{"readable": {ID: "readable", Addresses: []string{"203.0.113.0/24"}}},
 	}
@@ -122,8 +123,8 @@ func TestGather(t *testing.T) {
 	slices.Sort(n.asked)
 	if want := []string{
 		"address-groups/hidden?", "address-groups/readable?",
-		"ports?security_groups=foreign&security_groups=g&security_groups=own",
-		"security-groups?id=foreign&id=own",
+		"ports?security_groups=foreign&security_groups=g&security_groups=lent&security_groups=own",
+		"security-groups?id=foreign&id=lent&id=own",
 	}; !slices.Equal(n.asked, want) {
 		t.Errorf("asked %q", n.asked)
 	}
@@ -140,7 +141,7 @@ func TestGatherFaults(t *testing.T) {
 		members []string
 	}{
 		{"nothing may be read", nil, map[string]int{"ports": 403, "security-groups": 403}, 0, nil},
-		{"owners may not be read", map[string]string{"ports": answeredPorts}, nil, 0, []string{"foreign", "g", "own"}},
+		{"owners may not be read", map[string]string{"ports": answeredPorts}, nil, 0, []string{"foreign", "g", "lent", "own"}},
 		{"ports fail", map[string]string{"security-groups": `{"security_groups": []}`}, map[string]int{"ports": 400}, 400, nil},
 	} {
 		t.Run(v.name, func(t *testing.T) {

@@ -90,7 +90,7 @@ func matchPort(q Query, r openstack.SecurityGroupRule, ports func(Query, int, in
 	if r.PortRangeMin == nil || r.PortRangeMax == nil {
 		return Unknown, RuleUnreadable
 	}
-	return ports(q, *r.PortRangeMin, *r.PortRangeMax), StatelessReply
+	return ports(q, *r.PortRangeMin, *r.PortRangeMax), ReplyUncertain // only egress is ever in doubt
 }
 
 func holdsPort(q Query, low, high int) Answer {
@@ -141,7 +141,7 @@ func matchMembers(q Query, id string) (Answer, Reason) {
 		return Unknown, MembersUnreadable
 	}
 	for _, a := range members.Addresses {
-		if a.Unmap() == q.Source {
+		if a == q.Source {
 			return Allow, NotEvaluated
 		}
 	}

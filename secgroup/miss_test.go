@@ -31,6 +31,7 @@ func TestNearestMiss(t *testing.T) {
 		{"the other family rather than icmp", []string{ping, v6}, v6, []Field{Family}},
 		{"the default group rather than icmp", []string{ping, self4}, self4, []Field{Remote}},
 		{"a port rather than a protocol", []string{ping, web}, web, []Field{Port}},
+		{"one field rather than two later ones", []string{udp, "ingress IPv6 - - -"}, "ingress IPv6 - - -", []Field{Family}},
 		{"fewer fields", []string{farther, udp, ping6, web}, web, []Field{Port}},
 		{"all that stands in the way", []string{farther}, farther, []Field{Port, Remote}},
 		{"protocol and port", []string{udp}, udp, []Field{Protocol, Port}},

@@ -50,6 +50,7 @@ const (
 	ProtocolZero           // protocol "0" or "ip": everything in iptables, only protocol 0 in OVN
 	RuleUnreadable         // a field of the rule is not as neutron writes it
 	VNICUncertain          // no rule admits it, but not every driver filters this vnic type
+	ReplyUncertain         // as StatelessReply, but an egress rule may let the reply out
 
 	SourceUnknown      // the rule admits some sources and it is not known what the port sees
 	AddressGroupMissed // outside the rule's address group; ML2's iptables drivers let all in until neutron bug 2058138 was mended
@@ -91,6 +92,8 @@ func (r Reason) String() string {
 		return "rule-unreadable"
 	case VNICUncertain:
 		return "vnic-uncertain"
+	case ReplyUncertain:
+		return "reply-uncertain"
 	case SourceUnknown:
 		return "source-unknown"
 	case AddressGroupMissed:
@@ -105,8 +108,8 @@ func (r Reason) String() string {
 type Verdict struct {
 	Answer Answer
 	Reason Reason
-	// Rule decides: it admits the source (Allow, StatelessReply), or it may
-	// (every other doubt about a rule). Else nil.
+	// Rule decides: it admits the source (Allow, StatelessReply,
+	// ReplyUncertain), or it may (every other doubt about a rule). Else nil.
 	Rule *Rule
 	// Miss is the rule that came closest to admitting the source, nil with
 	// Allow or where no ingress rule missed.

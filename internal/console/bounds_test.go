@@ -20,6 +20,10 @@ func TestBounds(t *testing.T) {
 	if l := Parse(filler + filler + block); !l.HasHostKeys() {
 		t.Error("did not read the end of the log")
 	}
+	whole := "SSH host key: " + strings.Fields(keys[1].listing)[1] + " (ED25519)\n"
+	if l := Parse("host " + whole + (filler + filler)[:maxText-len(whole)]); l.HasHostKeys() {
+		t.Error("read half a line")
+	}
 	if l := Parse(block + strings.Repeat("x\n", maxLines)); l.HasHostKeys() {
 		t.Error("read more lines than the last ones")
 	}

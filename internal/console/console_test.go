@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/md5"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -224,6 +225,9 @@ func TestRealLogs(t *testing.T) {
 			if m := l.Milestones[len(l.Milestones)-2]; m.Uptime.Round(10*time.Millisecond) != v.lastUptime {
 				t.Errorf("%s at %v", m.Stage, m.Uptime)
 			}
+			if first := l.Milestones[0].Line; !strings.HasPrefix(first, "[    0.000000] Linux version ") {
+				t.Errorf("the boot begins with %q", first)
+			}
 			if !strings.Contains(text, "BEGIN SSH HOST KEY") {
 				t.Error("the log has no host key block at all: nothing was tested")
 			}
@@ -261,6 +265,7 @@ func TestHostKeys(t *testing.T) {
 		{"cloud-init", kernelStart + keyBlock("", keys...), keys},
 		{"prefixed by logger, as ec2", kernelStart + keyBlock("<14>Feb 18 12:42:13 ec2: ", keys...), keys},
 		{"prefixed by the kernel and cloud-init", kernelStart + keyBlock("[   12.345678] cloud-init[891]: ", keys...), keys},
+		{"in colours", kernelStart + keyBlock("\x1b[0m\x1b[?25h", keys...), keys},
 		{"prefixed twice", kernelStart + keyBlock("[   12.345678] cloud-init[891]: <14>Feb 18 12:42:13 cloud-init: ", keys...), keys},
 		{"after a prompt", kernelStart + "host login: " + keyBlock("", keys...), keys},
 		{"cirros", kernelStart + "=== sshd host keys ===\n" + keyBlock("", keys[2], keys[0]) + "=== network info ===\n", []hostKey{keys[2], keys[0]}},
@@ -278,6 +283,7 @@ func TestHostKeys(t *testing.T) {
 		{"a key interrupted by a message", interrupted, nil},
 		{"a key without its beginning", headless, nil},
 		{"a type we do not know", keyBlock("", keys[0], unknown), keys[:1]},
+		{"a certificate", keyBlock("", keys[0], certificate(t)), keys[:1]},
 		{"a type that is not the blob's", keyBlock("", keys[0], fakeType), nil},
 		{"the boot before printed them", kernelStart + keyBlock("", keys...) + "host login: " + kernelStart, nil},
 		{"the boot before, firmware speaks", kernelStart + keyBlock("", keys...) + "SeaBIOS (version 1.16.2)\n", nil},
@@ -304,6 +310,23 @@ func TestHostKeys(t *testing.T) {
 			}
 		})
 	}
+}
+
+func certificate(t testing.TB) hostKey {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &ssh.Certificate{Key: signer.PublicKey(), CertType: ssh.HostCert, ValidBefore: ssh.CertTimeInfinity}
+	if err := c.SignCert(rand.Reader, signer); err != nil {
+		t.Fatal(err)
+	}
+	return hostKey{line: string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(c)))}
 }
 
 // blob is a key of RFC 4251 strings in base64.
