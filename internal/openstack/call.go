@@ -100,11 +100,11 @@ func (c *Client) target(s *session, r request) (string, error) {
 		return r.url, nil
 	}
 	base, err := c.cloud.endpoint(r.service, s)
+	if r.service == network {
+		base, err = c.networkBase(s)
+	}
 	if err != nil {
 		return "", err
-	}
-	if r.service == network {
-		base = firstOf(s.Learnt[base], base)
 	}
 	if len(r.query) == 0 {
 		return base + r.path, nil

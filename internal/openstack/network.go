@@ -63,34 +63,39 @@ func neutronList[T any](ctx context.Context, c *Client, collection string, filte
 // first 404 may mean that it is not: then its version document is read, once.
 func (c *Client) neutron(ctx context.Context, r request, out *answer) error {
 	r.service = network
+	used, _ := c.networkBase(c.current())
 	err := c.do(ctx, r, out)
 	if err == nil {
 		c.networkFound.Store(true)
 	}
-	if c.networkFound.Load() || !hasStatus(err, http.StatusNotFound) {
-		return err
-	}
-	if !c.findNetwork(ctx) {
-		return err // the 404 itself is the answer
+	if !hasStatus(err, http.StatusNotFound) || !c.findNetwork(ctx, used) {
+		return err // a 404 from the right place is the answer
 	}
 	return c.do(ctx, r, out)
 }
 
-// findNetwork reads neutron's version document and tells whether the API lies
-// elsewhere than it was looked for. Only the path of the document's link
-// counts: the host is the catalog's.
-func (c *Client) findNetwork(ctx context.Context) bool {
-	before := c.current()
-	assumed, err := c.cloud.endpoint(network, before)
-	if err != nil || c.learning.take(ctx) != nil {
+// networkBase is where neutron's API begins in a session.
+func (c *Client) networkBase(s *session) (string, error) {
+	assumed, err := c.cloud.endpoint(network, s)
+	if err != nil {
+		return "", err
+	}
+	return firstOf(s.Learnt[assumed], assumed), nil
+}
+
+// findNetwork tells whether neutron is elsewhere than where a call looked for
+// it. Only the path of its version document's link counts: the host is the
+// catalog's.
+func (c *Client) findNetwork(ctx context.Context, used string) bool {
+	if c.learning.take(ctx) != nil {
 		return false
 	}
 	defer c.learning.give()
-	now := c.current()
-	if c.networkFound.Load() {
-		return now.Learnt[assumed] != before.Learnt[assumed]
+	base, err := c.networkBase(c.current())
+	if err != nil || base != used || c.networkFound.Load() {
+		return err == nil && base != used // another call has found out since
 	}
-	root, err := url.Parse(assumed)
+	root, err := url.Parse(base)
 	if err != nil {
 		return false
 	}
@@ -106,8 +111,13 @@ func (c *Client) findNetwork(ctx context.Context) bool {
 		return false
 	}
 	root.Path = path
-	c.learn(assumed, root.String())
-	return root.String() != firstOf(now.Learnt[assumed], assumed)
+	if root.String() == base {
+		return false
+	}
+	if assumed, err := c.cloud.endpoint(network, c.current()); err == nil {
+		c.learn(assumed, root.String())
+	}
+	return true
 }
 
 // networkVersion is one entry of neutron's version document.

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -84,7 +85,6 @@ func TestRetry(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
-			f.Config.ErrorLog = nil
 			handler, calls := flaky(test.times, test.fail)
 			f.on(serverPath, handler)
 			c := f.connect(ClientOptions{Timeout: 5 * time.Second})
@@ -462,12 +462,13 @@ func TestTLS(t *testing.T) {
 
 	f := newFake(t)
 	secure := httptest.NewUnstartedServer(f)
-	secure.Config.ErrorLog = nil
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.TLS = &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}
 	secure.StartTLS()
 	defer secure.Close()
 
 	bare := httptest.NewUnstartedServer(f)
+	bare.Config.ErrorLog = secure.Config.ErrorLog
 	bare.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	bare.StartTLS()
 	defer bare.Close()
