@@ -65,8 +65,8 @@ func (c *Cloud) act(r *request, s *server) reply {
 }
 
 func (c *Cloud) move(r *request, s *server, name string, t transition, arguments json.RawMessage) reply {
-	c.note(s, t.verb)
 	if t.to == "" {
+		c.note(s, t.verb)
 		s.locked = name == "lock"
 		return reply{status: http.StatusAccepted}
 	}
@@ -76,6 +76,7 @@ func (c *Cloud) move(r *request, s *server, name string, t transition, arguments
 			return *wrong
 		}
 	}
+	c.note(s, t.verb)
 	s.status = t.to
 	if s.instance != nil {
 		s.instance.hangUp()

@@ -1,34 +1,254 @@
 package demo
 
 import (
-	"context"
-	"fmt"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
 	"os"
-	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
 
-func TestServeByHand(t *testing.T) {
-	if os.Getenv("DEMO_SERVE") == "" {
-		return
-	}
-	start := time.Now()
-	c, err := Start(context.Background(), Options{})
+// start brings up a cloud that ends with the test.
+func start(t testing.TB, o Options) *Cloud {
+	t.Helper()
+	c, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println(time.Since(start))
-	f, _ := os.Create("/tmp/demo.env")
-	for _, e := range c.Env() {
-		fmt.Fprintln(f, "export", e)
-	}
-	f.Close()
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, os.Interrupt)
-	select {
-	case <-ch:
-	case <-time.After(300 * time.Second):
-	}
-	fmt.Println(c.Close())
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
+
+// client speaks to a cloud's APIs.
+type client struct {
+	t     testing.TB
+	cloud *Cloud
+	token string
+	minor string // "" sends no microversion
+}
+
+func signIn(t testing.TB, c *Cloud) *client {
+	t.Helper()
+	a := &client{t: t, cloud: c}
+	status, header, _ := a.do("POST", "/identity/v3/auth/tokens", passwordRequest(c.identity.password))
+	if status != http.StatusCreated {
+		t.Fatalf("login: status %d", status)
+	}
+	a.token = header.Get("X-Subject-Token")
+	return a
+}
+
+func passwordRequest(password string) string {
+	return `{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"demo","domain":{"name":"Default"},"password":"` +
+		password + `"}}},"scope":{"project":{"name":"demo","domain":{"id":"default"}}}}}`
+}
+
+func (a *client) do(method, path, body string) (int, http.Header, string) {
+	a.t.Helper()
+	q, err := http.NewRequestWithContext(a.t.Context(), method, a.cloud.base+path, strings.NewReader(body))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	q.Header.Set("X-Auth-Token", a.token)
+	if a.minor != "" {
+		q.Header.Set("OpenStack-API-Version", "compute "+a.minor)
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return 0, nil, err.Error()
+	}
+	defer r.Body.Close()
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return r.StatusCode, r.Header, string(data)
+}
+
+// get gives the answer as JSON.
+func (a *client) get(path string) object {
+	a.t.Helper()
+	status, _, body := a.do("GET", path, "")
+	if status != http.StatusOK {
+		a.t.Fatalf("GET %s: %d %s", path, status, body)
+	}
+	return a.parse(body)
+}
+
+func (a *client) parse(body string) object {
+	a.t.Helper()
+	var o object
+	if err := json.Unmarshal([]byte(body), &o); err != nil {
+		a.t.Fatalf("%v in %q", err, body)
+	}
+	return o
+}
+
+// list gives one field of each record of a listing.
+func (a *client) list(path, collection, field string) []string {
+	a.t.Helper()
+	values := []string{}
+	for _, o := range a.get(path)[collection].([]any) {
+		values = append(values, text(o.(object)[field]))
+	}
+	return values
+}
+
+// must does a request that is to succeed.
+func (a *client) must(method, path, body string) object {
+	a.t.Helper()
+	status, _, answer := a.do(method, path, body)
+	if status >= 300 || status == 0 {
+		a.t.Fatalf("%s %s: %d %s", method, path, status, answer)
+	}
+	if answer == "" {
+		return nil
+	}
+	return a.parse(answer)
+}
+
+func TestStartFillsItsHome(t *testing.T) {
+	c := start(t, Options{})
+	if !slices.IsSorted(c.Env()) {
+		t.Errorf("not sorted: %v", c.Env())
+	}
+	info, err := os.Stat(c.Home())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+		t.Errorf("home has mode %v", info.Mode())
+	}
+	for _, name := range []string{".ssh/ed25519", ".ssh/rsa", ".ssh/ecdsa", ".ssh/generated.pem", "clouds.yaml"} {
+		info, err := os.Stat(filepath.Join(c.Home(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+	}
+	generated, err := os.ReadFile(filepath.Join(c.Home(), ".ssh/generated.pem"))
+	if err != nil || !bytes.HasPrefix(generated, []byte("-----BEGIN RSA PRIVATE KEY-----")) {
+		t.Errorf("nova makes PKCS#1, this is %.40q, %v", generated, err)
+	}
+	for _, s := range standard {
+		i := c.Instance(s.name)
+		if i == nil {
+			t.Fatalf("no instance %s", s.name)
+		}
+		if i.Console() == "" || len(i.HostKeys()) != 3 || i.ID() == "" || i.User() == "" {
+			t.Errorf("%s is not whole", s.name)
+		}
+	}
+	if c.Instance("nope") != nil {
+		t.Error("there is an instance nope")
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	c, err := Start(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := c.Instance("web").Address().String()
+	idle, err := net.Dial("tcp", web) // an open connection must not keep it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+	if _, err := os.Stat(c.Home()); !os.IsNotExist(err) {
+		t.Errorf("home is still there: %v", err)
+	}
+	for _, address := range []string{web, strings.TrimPrefix(c.base, "http://")} {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			t.Errorf("%s still listens", address)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+func TestManyRecordsCostLittle(t *testing.T) {
+	begun := time.Now()
+	c := start(t, Options{Servers: 10_000})
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("start took %v", took)
+	}
+	a := signIn(t, c)
+	seen, next := 0, "/compute/v2.1/servers/detail"
+	for pages := 1; next != ""; pages++ {
+		body := a.get(next)
+		seen += len(body["servers"].([]any))
+		next = ""
+		if links, ok := body["servers_links"].([]any); ok {
+			next = strings.TrimPrefix(text(links[0].(object)["href"]), c.base)
+		}
+		if pages > 12 {
+			t.Fatal("paging does not end")
+		}
+	}
+	if seen != 10_000+len(standard) {
+		t.Errorf("%d servers listed", seen)
+	}
+	ids := ""
+	for _, id := range a.list("/compute/v2.1/servers?limit=100&name=server-", "servers", "id") {
+		ids += "&device_id=" + id
+	}
+	if ports := a.list("/networking/v2.0/ports?fields=id"+ids, "ports", "id"); len(ports) != 100 {
+		t.Errorf("%d ports of 100 servers", len(ports))
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	done := make(chan bool)
+	for _, path := range []string{"/compute/v2.1/servers/detail", "/networking/v2.0/ports", "/networking/v2.0/security-groups"} {
+		go func() {
+			for range 20 {
+				a.get(path)
+			}
+			done <- true
+		}()
+	}
+	refused := SSHRefuse
+	healthy := SSHHealthy
+	for range 10 {
+		for _, mode := range []*SSHFault{&refused, &healthy} {
+			if err := c.Inject(Fault{Instance: "web", SSH: mode}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for range 3 {
+		<-done
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
