@@ -29,18 +29,28 @@ func (e *evaluator) settleHost() error {
 	if err != nil {
 		return &ConfigError{Origin: e.values["hostname"][0].Origin, Keyword: "hostname", Why: err}
 	}
-	if address, ok := numericAddress(host); ok {
-		host = address
-	} else {
-		if host, err = e.canonicalize(lowerASCII(host)); err != nil {
-			return err
-		}
+	if e.host, err = e.settleName(host); err != nil {
+		return err
 	}
-	e.host = host
 	if c := e.text("canonicalizehostname"); c != "" && c != "no" {
 		e.wantFinal = true
 	}
 	return nil
+}
+
+// settleName gives an address its usual form, where its family is asked for,
+// and makes a name lower case and perhaps fully qualified.
+func (e *evaluator) settleName(host string) (string, error) {
+	if a, ok := numericAddress(host); ok {
+		if family := e.text("addressfamily"); family == "inet" && !a.Is4() || family == "inet6" && a.Is4() {
+			return host, nil
+		}
+		return a.String(), nil
+	}
+	if strings.ContainsAny(host, "%:") || strings.Trim(host, "0123456789.") == "" {
+		return host, nil // can only be an address
+	}
+	return e.canonicalize(lowerASCII(host))
 }
 
 // canonicalize looks a name up under the CanonicalDomains.
@@ -100,15 +110,15 @@ func (e *evaluator) followCNAME(name, cname string) string {
 	return name
 }
 
-// numericAddress is the usual form of a host that is an address, also one of
-// the forms that inet_aton(3) takes: ssh connects to "127.1" as to 127.0.0.1.
-func numericAddress(host string) (string, bool) {
+// numericAddress reads a host that is an address, also in the forms that
+// inet_aton(3) takes: ssh connects to "127.1" as to 127.0.0.1.
+func numericAddress(host string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(host); err == nil {
-		return a.String(), true
+		return a, true
 	}
 	parts := strings.Split(host, ".")
 	if len(parts) > 4 {
-		return "", false
+		return netip.Addr{}, false
 	}
 	var ip uint64
 	for i, part := range parts {
@@ -119,7 +129,7 @@ func numericAddress(host string) (string, bool) {
 		}
 		n, ok := parseCNumber(part)
 		if !ok || n > limit {
-			return "", false
+			return netip.Addr{}, false
 		}
 		if last {
 			ip = ip<<(8*(5-len(parts))) | n
@@ -127,7 +137,7 @@ func numericAddress(host string) (string, bool) {
 			ip = ip<<8 | n
 		}
 	}
-	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}).String(), true
+	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}), true
 }
 
 // parseCNumber reads a number as C writes it: decimal, 0x hexadecimal or 0

@@ -70,7 +70,8 @@ type Settings struct {
 // Evaluate reads the configuration for a host as ssh does; ssh -G prints the
 // same. It follows OpenSSH 9.2, and in what that refuses the later versions up
 // to 10.5. Problems in the files come as errors joined: *ConfigError,
-// *PermissionError, or that of the failed read.
+// *PermissionError, or that of the failed read. A Host or User that could do
+// harm in a command is an *UnsafeNameError.
 func Evaluate(ctx context.Context, o Options) (*Settings, error) {
 	e := newEvaluator(ctx, o)
 	if err := e.commandLine(); err != nil {

@@ -78,6 +78,12 @@ func (e *evaluator) commandLine() error {
 	if e.o.User != "" {
 		e.set("user", Origin{}, e.o.User)
 	}
+	if user := e.text("user"); !safeUser(user) {
+		return &UnsafeNameError{Name: user}
+	}
+	if !safeHost(e.o.Host) {
+		return &UnsafeNameError{Name: e.o.Host}
+	}
 	if e.o.Port != 0 {
 		e.set("port", Origin{}, fmt.Sprint(e.o.Port))
 	}
@@ -170,7 +176,7 @@ func (e *evaluator) matchHost(patterns []string) (bool, error) {
 // setting reads the arguments of an ordinary keyword and, in an active block,
 // keeps them unless an earlier line won.
 func (e *evaluator) setting(name string, k keyword, rest string, args []string, at scope, active bool) error {
-	texts, err := e.parse(k, rest, args)
+	texts, err := e.parse(k, rest, args, at.command)
 	if err != nil || !active || len(texts) == 0 {
 		return err
 	}
@@ -195,14 +201,16 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("connection is refuse
 
 // parse makes of the arguments the texts to keep; none where the line sets
 // nothing.
-func (e *evaluator) parse(k keyword, rest string, args []string) ([]string, error) {
+func (e *evaluator) parse(k keyword, rest string, args []string, command bool) ([]string, error) {
 	switch k.kind {
 	case kindCommand:
 		return []string{strings.TrimLeft(rest, configBlanks+"=")}, nil
 	case kindJump:
-		jump, _, _ := strings.Cut(strings.TrimLeft(rest, configBlanks+"="), "#")
-		jump = strings.TrimRight(jump, configBlanks)
-		_, err := parseJumpHosts(e.ctx, jump)
+		jump := jumpArgument(rest)
+		hosts, err := parseJumpHosts(e.ctx, jump)
+		if err == nil && command {
+			err = checkJumpNames(hosts)
+		}
 		return []string{jump}, err
 	case kindList:
 		return listValues(args)
@@ -253,19 +261,25 @@ func (e *evaluator) parseOne(k keyword, arg string) ([]string, error) {
 }
 
 // set keeps the values of a keyword unless it has some. ProxyJump and
-// ProxyCommand exclude each other: the first of both wins.
+// ProxyCommand exclude each other: the first of both wins, but a ProxyJump
+// none leaves ProxyCommand free.
 func (e *evaluator) set(name string, origin Origin, texts ...string) {
 	if _, ok := e.values[name]; ok {
 		return
 	}
-	if name == "hostname" && e.final {
-		return // the host is settled before the second pass
-	}
-	if _, ok := e.values["proxyjump"]; ok && name == "proxycommand" {
-		return
-	}
-	if _, ok := e.values["proxycommand"]; ok && name == "proxyjump" {
-		return
+	switch name {
+	case "hostname", "canonicalizehostname", "canonicalizemaxdots", "canonicalizefallbacklocal":
+		if e.final {
+			return // the host is settled before the second pass
+		}
+	case "proxycommand":
+		if jump := e.text("proxyjump"); jump != "" && !isNone(jump) {
+			return
+		}
+	case "proxyjump":
+		if e.text("proxycommand") != "" && !isNone(texts[0]) {
+			return
+		}
 	}
 	if k := e.keywords[name]; k.max > 0 && len(texts) > k.max {
 		texts = texts[:k.max]

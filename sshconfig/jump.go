@@ -29,6 +29,29 @@ func (e *JumpLoopError) Error() string {
 	return fmt.Sprintf("%s: jump host loop via %q", e.Origin, e.Host)
 }
 
+// jumpArgument takes ProxyJump's argument off a line. As in 9.2 it ends at the
+// first blank, and quotes mean nothing. ssh takes a "none" with a comment
+// behind it for a host; here it is none.
+func jumpArgument(rest string) string {
+	rest = strings.TrimLeft(rest, configBlanks+"=")
+	if i := strings.IndexAny(rest, configBlanks+"#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+func checkJumpNames(hosts []JumpHost) error {
+	for _, h := range hosts {
+		if !safeHost(h.Host) {
+			return &UnsafeNameError{Name: h.Host}
+		}
+		if !safeUser(h.User) {
+			return &UnsafeNameError{Name: h.User}
+		}
+	}
+	return nil
+}
+
 // parseJumpHosts reads a ProxyJump, in the order of the way; the word "none"
 // is no host.
 func parseJumpHosts(ctx context.Context, s string) ([]JumpHost, error) {
