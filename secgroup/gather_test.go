@@ -42,12 +42,16 @@ func (n *neutron) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}})
 		return
 	}
+	path, ok := strings.CutPrefix(r.URL.Path, "/v2.0/")
+	if !ok { // the client looks for the API's beginning after a 404
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	query := r.URL.Query()
 	query.Del("fields")
-	n.asked = append(n.asked, strings.TrimPrefix(r.URL.Path, "/v2.0/")+"?"+query.Encode())
-	path := strings.TrimPrefix(r.URL.Path, "/v2.0/")
+	n.asked = append(n.asked, path+"?"+query.Encode())
 	if status := n.status[path]; status != 0 {
 		w.WriteHeader(status)
 		return

@@ -48,13 +48,13 @@ func rowsOf(k hostKey, n int) (out [][]string) {
 	return out
 }
 
-// A megabyte made to be slow is still read in the time of a round trip or two.
+// A megabyte made to be slow takes no longer than its size explains.
 func TestHostileMegabyte(t *testing.T) {
 	for _, unit := range []string{"[0;", "ssh-rsa AAAA ", "Started ", "ci-info: | a | True |\n", "AAAA\n", "\ufffd login:\n"} {
 		text := "-----BEGIN SSH HOST KEY KEYS-----\n-----BEGIN SSH HOST KEY FINGERPRINTS-----\n" + strings.Repeat(unit, maxText/len(unit)-100)
 		start := time.Now()
 		Parse(text)
-		if took := time.Since(start); took > 5*time.Second { // with -race on a slow machine; it is about 0.1 s
+		if took := time.Since(start); took > 30*time.Second { // about 0.1 s; what grows with the square takes minutes, -race on a busy machine does not
 			t.Errorf("%q: %v", unit, took)
 		}
 	}
