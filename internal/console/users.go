@@ -18,7 +18,7 @@ type AuthorizedKey struct {
 	User    string
 	KeyType string
 	SHA256  []byte // 32 bytes, or nil where the table has another hash
-	MD5     []byte // 16 bytes, cloud-init before 20.3; or nil
+	MD5     []byte // 16 bytes, as older cloud-init prints it, or nil
 	Comment string // "" for none
 }
 
