@@ -57,6 +57,7 @@ type Identity struct {
 
 	wanted Wanted
 	agent  agent.ExtendedAgent
+	order  int // where the first copy of this key was found
 }
 
 // Result is what was found for one Wanted.

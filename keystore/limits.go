@@ -9,6 +9,7 @@ const (
 
 	minRSABits = 1024 // crypto/rsa signs with no less
 	maxRSABits = 16384
+	maxPKCS1   = 12 << 10 // bytes; RSA of 16,384 bits takes 9.2 KiB
 
 	maxBcryptRounds      = 4096
 	maxPBKDF2Iterations  = 10_000_000

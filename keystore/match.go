@@ -114,7 +114,7 @@ func (m *matching) identities() []*Identity {
 		}
 		out = append(out, &Identity{
 			File: e.file, Agent: e.agent, Public: e.public, How: how, Explicit: e.explicit,
-			wanted: m.wanted, agent: m.index.agent,
+			wanted: m.wanted, agent: m.index.agent, order: m.index.first(i),
 		})
 	}
 	slices.SortStableFunc(out, compareIdentities)
@@ -134,12 +134,25 @@ func (f *File) usable() bool {
 	return false
 }
 
+// first gives the first entry that holds the same key.
+func (x *Index) first(i int) int {
+	if public := x.entries[i].public; public != nil {
+		return x.byHash[sha256.Sum256(public.Marshal())][0]
+	}
+	return i
+}
+
 // compareIdentities puts the surer reason first, then what the user named, then
-// what costs the user least.
+// what costs the user least. Keys that only the user's word speaks for keep the user's order.
 func compareIdentities(a, b *Identity) int {
+	byOrder := 0
+	if a.How == ByExplicit {
+		byOrder = cmp.Compare(a.order, b.order)
+	}
 	return cmp.Or(
 		cmp.Compare(a.sureness(), b.sureness()),
 		cmp.Compare(btoi(b.Explicit), btoi(a.Explicit)),
+		byOrder,
 		cmp.Compare(a.trouble(), b.trouble()),
 	)
 }

@@ -34,11 +34,11 @@ func Parse(data []byte) (*File, error) {
 
 // plainText takes off what editors and shells put on: byte order marks, UTF-16
 // (a redirection in PowerShell) and other line ends than LF. strange says
-// that there was more than CRLF.
+// that OpenSSL would not read it so: it takes CRLF and a UTF-8 mark.
 func plainText(data []byte) (text []byte, strange bool) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xEF\xBB\xBF")):
-		text, strange = data[3:], true
+		text = data[3:]
 	case bytes.HasPrefix(data, []byte("\xFF\xFE")):
 		text, strange = fromUTF16(data[2:], binary.LittleEndian), true
 	case bytes.HasPrefix(data, []byte("\xFE\xFF")):

@@ -95,7 +95,7 @@ func parsePBES2(der []byte) (*pbes2, error) {
 	)
 	input := cryptobyte.String(der)
 	if !input.ReadASN1(&input, casn1.SEQUENCE) || !input.ReadASN1(&algorithm, casn1.SEQUENCE) ||
-		!algorithm.ReadASN1ObjectIdentifier(&scheme) || !input.ReadASN1Bytes(&p.data, casn1.OCTET_STRING) {
+		!algorithm.ReadASN1ObjectIdentifier(&scheme) || !input.ReadASN1Bytes(&p.data, casn1.OCTET_STRING) || !input.Empty() {
 		return nil, &CorruptError{What: "no structure of encrypted PKCS#8"}
 	}
 	if scheme.String() != oidPBES2 {

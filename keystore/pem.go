@@ -70,6 +70,9 @@ func traditionalPublic(label string, der []byte) (ssh.PublicKey, error) {
 }
 
 func pkcs1Public(der []byte) (ssh.PublicKey, error) {
+	if err := limit("RSA key", uint64(len(der)), maxPKCS1, "bytes"); err != nil {
+		return nil, err
+	}
 	var version uint64
 	n, e := new(big.Int), new(big.Int)
 	input := cryptobyte.String(der)

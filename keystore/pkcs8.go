@@ -49,7 +49,7 @@ func splitPKCS8(der []byte) (pkcs8, error) {
 		!input.ReadASN1(&algorithm, casn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) ||
 		!input.ReadASN1Bytes(&p.key, casn1.OCTET_STRING) ||
 		!input.SkipOptionalASN1(attributes) ||
-		!input.ReadOptionalASN1(&public, &hasPublic, publicTag) {
+		!input.ReadOptionalASN1(&public, &hasPublic, publicTag) || !input.Empty() {
 		return p, &CorruptError{What: "no PKCS#8 structure"}
 	}
 	if hasPublic && len(public) > 1 {

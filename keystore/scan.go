@@ -180,7 +180,11 @@ func (f *File) forget() {
 		if err != nil {
 			return nil, err
 		}
-		return again.Open(passphrase)
+		key, err := again.Open(passphrase)
+		if err == nil && f.Public != nil && !sameKey(f.Public, key.Public) {
+			return nil, &MismatchError{Path: path, Have: key.Public, Want: f.Public}
+		}
+		return key, err
 	}
 }
 

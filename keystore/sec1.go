@@ -31,7 +31,7 @@ func openSEC1(der []byte, curveAround string) (*Key, error) {
 		!input.ReadASN1Bytes(&scalar, casn1.OCTET_STRING) ||
 		!input.ReadOptionalASN1(&parameters, &hasCurve, curveTag) ||
 		!input.ReadOptionalASN1(&public, &hasPublic, publicTag) ||
-		hasPublic && !public.ReadASN1BitStringAsBytes(&point) {
+		!input.Empty() || hasPublic && !public.ReadASN1BitStringAsBytes(&point) {
 		return nil, &CorruptError{What: "no SEC 1 structure"}
 	}
 	name := curveAround
