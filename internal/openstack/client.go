@@ -105,9 +105,6 @@ func (c *Client) ProjectID() string { return c.current().ProjectID }
 // ProjectName is the name of that project.
 func (c *Client) ProjectName() string { return c.current().ProjectName }
 
-// Cloud is the configuration that the client was made from.
-func (c *Client) Cloud() *Cloud { return c.cloud }
-
 // Calls counts the HTTP exchanges so far, retries and token requests included.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
 

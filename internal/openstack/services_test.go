@@ -374,6 +374,38 @@ func TestSplitTwoLongKeys(t *testing.T) {
 	}
 }
 
+func TestCollections(t *testing.T) {
+	f := newFake(t)
+	for path, key := range map[string]string{
+		"/network/v2.0/floatingips": "floatingips", "/network/v2.0/networks": "networks",
+		"/network/v2.0/subnets": "subnets", "/network/v2.0/security-groups": "security_groups",
+		"/volume/v3/pid/volumes/detail": "volumes",
+	} {
+		f.on(path, paged(t, key, numbered(5), 3))
+	}
+	f.on("/network/v2.0/address-groups/g", says(200, `{"address_group": {"id": "g", "addresses": ["192.0.2.0/24"]}}`))
+	c, ctx := f.connect(ClientOptions{}), context.Background()
+	fips, err := c.FloatingIPs(ctx, nil)
+	check := func(what string, n int, err error) {
+		t.Helper()
+		if n != 5 || err != nil {
+			t.Errorf("%s: got %d, %v", what, n, err)
+		}
+	}
+	check("floating IPs", len(fips), err)
+	networks, err := c.Networks(ctx, nil)
+	check("networks", len(networks), err)
+	subnets, err := c.Subnets(ctx, nil)
+	check("subnets", len(subnets), err)
+	groups, err := c.SecurityGroups(ctx, nil)
+	check("security groups", len(groups), err)
+	volumes, err := c.Volumes(ctx)
+	check("volumes", len(volumes), err)
+	if g, err := c.AddressGroup(ctx, "g"); err != nil || len(g.Addresses) != 1 {
+		t.Errorf("address group: %v, %v", g, err)
+	}
+}
+
 func TestImages(t *testing.T) {
 	f := newFake(t)
 	f.on("/image/v2/images", func(w http.ResponseWriter, r *http.Request) {

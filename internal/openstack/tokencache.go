@@ -1,9 +1,7 @@
 package openstack
 
 import (
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,23 +11,13 @@ import (
 // maxCacheFile bounds a cached session; the catalog of a large cloud is 100 KB.
 const maxCacheFile = 4 << 20
 
-// cacheFile is where a session of this cloud is kept; "" for none. Its name is
-// made of everything that decides what the token opens, and of no secret. A
-// login by token is not kept: nothing but the secret says whose it is.
+// cacheFile is where a session of this cloud is kept; "" for none.
 func cacheFile(dir string, cloud *Cloud) string {
-	if dir == "" || cloud.Auth.Type == AuthToken {
+	identity := cloud.Identity()
+	if dir == "" || identity == "" {
 		return ""
 	}
-	who := cloud.Auth
-	who.Password, who.Passcode, who.Token, who.ApplicationCredentialSecret = "", "", "", ""
-	text, err := json.Marshal(struct {
-		AuthURL string
-		Auth    Auth
-	}{cloud.AuthURL, who})
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "tokens", fmt.Sprintf("%x.json", sha256.Sum256(text)))
+	return filepath.Join(dir, "tokens", identity+".json")
 }
 
 // readSession gives the cached session, if there is one that is whole, private
