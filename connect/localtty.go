@@ -27,10 +27,28 @@ func newLocalTTY(opts SessionOptions) *localTTY {
 }
 
 func terminalOrNil(f *os.File) *os.File {
-	if f == nil || !term.IsTerminal(int(f.Fd())) {
+	isTerminal := false
+	if f != nil {
+		_ = onFD(f, func(fd int) error { isTerminal = term.IsTerminal(fd); return nil })
+	}
+	if !isTerminal {
 		return nil
 	}
 	return f
+}
+
+// onFD calls do with f's descriptor or handle. (*os.File).Fd would make f
+// blocking for good, under the hands of whoever reads it.
+func onFD(f *os.File, do func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var result error
+	if err := raw.Control(func(fd uintptr) { result = do(int(fd)) }); err != nil {
+		return err
+	}
+	return result
 }
 
 // makeRaw hands every key to the remote. A terminal that refuses stays as it
@@ -41,14 +59,15 @@ func (t *localTTY) makeRaw() {
 	if t.in == nil || t.undo != nil {
 		return
 	}
-	state, err := term.MakeRaw(int(t.in.Fd()))
+	var state *term.State
+	err := onFD(t.in, func(fd int) (err error) { state, err = term.MakeRaw(fd); return err })
 	if err != nil {
 		return
 	}
 	undoOutput := makeOutputRaw(t.out)
 	t.undo = func() {
 		undoOutput()
-		_ = term.Restore(int(t.in.Fd()), state)
+		_ = onFD(t.in, func(fd int) error { return term.Restore(fd, state) })
 	}
 }
 

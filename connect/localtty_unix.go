@@ -13,7 +13,8 @@ import (
 func makeOutputRaw(*os.File) (undo func()) { return func() {} }
 
 func terminalSize(f *os.File) (windowSize, error) {
-	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	var ws *unix.Winsize
+	err := onFD(f, func(fd int) (err error) { ws, err = unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ); return err })
 	if err != nil {
 		return windowSize{}, err
 	}

@@ -13,16 +13,16 @@ func makeOutputRaw(out *os.File) (undo func()) {
 	if out == nil {
 		return func() {}
 	}
-	console := windows.Handle(out.Fd())
-	var before uint32
-	if err := windows.GetConsoleMode(console, &before); err != nil {
-		return func() {}
-	}
 	const raw = windows.ENABLE_PROCESSED_OUTPUT | windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING | windows.DISABLE_NEWLINE_AUTO_RETURN
-	if err := windows.SetConsoleMode(console, before|raw); err != nil {
+	var before uint32
+	set := func(mode uint32) error {
+		return onFD(out, func(fd int) error { return windows.SetConsoleMode(windows.Handle(fd), mode) })
+	}
+	err := onFD(out, func(fd int) error { return windows.GetConsoleMode(windows.Handle(fd), &before) })
+	if err != nil || set(before|raw) != nil {
 		return func() {}
 	}
-	return func() { _ = windows.SetConsoleMode(console, before) }
+	return func() { _ = set(before) }
 }
 
 // terminalModes is empty: a Windows console has none of RFC 4254 section 8, and
@@ -30,7 +30,8 @@ func makeOutputRaw(out *os.File) (undo func()) {
 func terminalModes(*os.File) []byte { return []byte{ttyOpEnd} }
 
 func terminalSize(f *os.File) (windowSize, error) {
-	columns, rows, err := term.GetSize(int(f.Fd()))
+	var columns, rows int
+	err := onFD(f, func(fd int) (err error) { columns, rows, err = term.GetSize(fd); return err })
 	if err != nil {
 		return windowSize{}, err
 	}

@@ -27,7 +27,8 @@ func terminalModes(f *os.File) []byte {
 	if f == nil {
 		return []byte{ttyOpEnd}
 	}
-	t, err := unix.IoctlGetTermios(int(f.Fd()), ioctlGetTermios)
+	var t *unix.Termios
+	err := onFD(f, func(fd int) (err error) { t, err = unix.IoctlGetTermios(fd, ioctlGetTermios); return err })
 	if err != nil {
 		return []byte{ttyOpEnd}
 	}

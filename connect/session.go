@@ -108,10 +108,10 @@ func (c *Client) refusal(request string, err error) error {
 func (s *session) requestPTY(channel ssh.Channel, wait bool) error {
 	size, _ := s.tty.size()
 	ok, err := channel.SendRequest("pty-req", wait, ssh.Marshal(struct {
-		Term  string
-		Size  windowSize
-		Modes string
-	}{s.opts.PTY.Term, size, string(s.tty.modes)}))
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}{s.opts.PTY.Term, size.Columns, size.Rows, size.Width, size.Height, string(s.tty.modes)}))
 	if err != nil {
 		return s.client.refusal("pty-req", err)
 	}
