@@ -14,7 +14,8 @@ const (
 	maxBcryptRounds      = 4096
 	maxPBKDF2Iterations  = 10_000_000
 	maxScryptMemory      = 1 << 30  // bytes: 128 × N × r
-	maxScryptParallelism = 16       // time grows with it, memory does not
+	maxScryptLanes       = 32 << 20 // bytes: 128 × p × r, which come on top
+	maxScryptParallelism = 16       // time grows with it
 	maxArgonMemory       = 1 << 20  // KiB
 	maxArgonWork         = 16 << 20 // KiB × passes
 	maxArgonParallelism  = 255

@@ -221,10 +221,13 @@ func (p *pbes2) parseScrypt(s cryptobyte.String) (keyLength uint64, err error) {
 	if err := limit("scrypt parallelism", parallelism, maxScryptParallelism, "lanes"); err != nil {
 		return 0, err
 	}
-	// No factor may be so large that the product overflows.
+	// No factor may be so large that a product overflows.
 	const most = maxScryptMemory/128 + 1
-	memory := 128 * min(blockSize, most) * (min(cost, most) + parallelism)
+	memory := 128 * min(blockSize, most) * min(cost, most)
 	if err := limit("scrypt memory", memory, maxScryptMemory, "bytes"); err != nil {
+		return 0, err
+	}
+	if err := limit("scrypt lanes", 128*blockSize*parallelism, maxScryptLanes, "bytes"); err != nil {
 		return 0, err
 	}
 	p.encryption.KDF, p.encryption.MemoryKiB = "scrypt", int(memory/1024)

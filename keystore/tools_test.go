@@ -32,7 +32,7 @@ func tryTool(t *testing.T, name string, args ...string) (string, error) {
 		t.Fatalf("%s must be installed: %v", name, err)
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DISPLAY=", "SSH_ASKPASS_REQUIRE=never")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "DISPLAY=", "SSH_ASKPASS_REQUIRE=never", "PUTTYDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
