@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -179,6 +180,7 @@ func fixedAddresses(server openstack.Server, ways resolve.Ways) []netip.Addr {
 			}
 		}
 	}
+	slices.SortFunc(fixed, netip.Addr.Compare)
 	return fixed
 }
 

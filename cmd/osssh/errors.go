@@ -317,6 +317,9 @@ func sayHostKey(e *connect.HostKeyError) words {
 
 func sayUnreached(e *reach.UnreachedError) words {
 	w := words{what: e.Server.Name + " does not answer"}
+	if e.Server.Status != "" && e.Server.Status != "ACTIVE" {
+		w.what += ", and is " + e.Server.Status
+	}
 	var failed *connect.DialError
 	if errors.As(e.Err, &failed) {
 		for _, attempt := range failed.Attempts {
@@ -337,7 +340,10 @@ func attemptReason(a connect.Attempt, gaveUp bool) string {
 	if gaveUp {
 		return fmt.Sprintf("silent for %.1f s", a.Duration.Seconds())
 	}
-	return reason(a.Err)
+	if a.Stage == connect.StageDial {
+		return reason(a.Err)
+	}
+	return fmt.Sprintf("%s: %s", a.Stage, reason(a.Err))
 }
 
 func sayAuth(e *connect.AuthError) words {
@@ -357,11 +363,11 @@ func sayAuth(e *connect.AuthError) words {
 func sayDial(e *connect.DialError) words {
 	if len(e.Attempts) == 1 {
 		a := e.Attempts[0]
-		return words{what: fmt.Sprintf("%s: %s: %s", a.Candidate, a.Stage, reason(a.Err))}
+		return words{what: fmt.Sprintf("%s: %s", a.Candidate, attemptReason(a, false))}
 	}
 	w := words{what: "no address leads to a login"}
 	for _, a := range e.Attempts {
-		w.more = append(w.more, fmt.Sprintf("%s: %s: %s", a.Candidate, a.Stage, reason(a.Err)))
+		w.more = append(w.more, fmt.Sprintf("%s: %s", a.Candidate, attemptReason(a, false)))
 	}
 	return w
 }

@@ -35,7 +35,7 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	}
 	words, err := p.globals.leading(args[1:])
 	if err != nil {
-		return p.fail(err, exitUsage)
+		return p.fail(err, exitLogin)
 	}
 	app := newApp(p)
 	if len(words) == 0 {

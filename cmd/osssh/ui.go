@@ -226,9 +226,9 @@ func (u *ui) note(n reach.Note) {
 	case reach.HostKeyNotRemembered:
 		u.notef("the host key could not be remembered: %v", n.Err)
 	case reach.NotConfirmed:
-		u.notef("not confirmed that %s is still server %s: %v", n.Server.Name, n.Server.ID, n.Err)
+		u.notef("not confirmed that %s is still server %s: %s", n.Server.Name, n.Server.ID, reason(n.Err))
 	case reach.NotChecked:
-		u.notef("%s of %s could not be asked: %v", n.What, n.Server.Name, n.Err)
+		u.notef("%s of %s could not be asked: %s", n.What, n.Server.Name, explain(n.Err).what)
 	case reach.KeyPassedOver:
 		u.notef("%s is passed over: others can read it (chmod 600 %s)", n.What, quote(n.What))
 	case reach.NotCached:

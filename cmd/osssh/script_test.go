@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"osssh/e2e/script"
+	"osssh/internal/demo"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"osssh": main})
+}
+
+// TestScripts runs each script against a demo cloud of its own. Those of
+// e2e/scripts/shared run against a real OpenStack too.
+func TestScripts(t *testing.T) {
+	for _, dir := range []string{"testdata", filepath.Join("..", "..", "e2e", "scripts", "shared")} {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			commands := script.Commands()
+			for name, command := range demoCommands() {
+				commands[name] = command
+			}
+			testscript.Run(t, testscript.Params{
+				Dir: dir, Cmds: commands, Setup: withDemo,
+				RequireExplicitExec: true, RequireUniqueNames: true,
+			})
+		})
+	}
+}
+
+type cloudKey struct{}
+
+// withDemo starts a demo cloud for a script and points it there.
+func withDemo(env *testscript.Env) error {
+	cloud, err := demo.Start(context.Background(), demo.Options{})
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { _ = cloud.Close() })
+	env.Values[cloudKey{}] = cloud
+	env.Vars = append(env.Vars, cloud.Env()...)
+	env.Setenv("SSH_ASKPASS", "")
+	return nil
+}
+
+// demoCommands steer the demo cloud:
+//
+//	fault JSON                 injects a fault (see demo.Fault)
+//	heal                       takes faults back
+//	calls N [SERVICE [PREFIX]] counts the calls since the last forget
+//	forget                     forgets the calls so far
+func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	cloudOf := func(ts *testscript.TestScript) *demo.Cloud { return ts.Value(cloudKey{}).(*demo.Cloud) }
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"fault": func(ts *testscript.TestScript, _ bool, args []string) {
+			var fault demo.Fault
+			ts.Check(json.Unmarshal([]byte(strings.Join(args, " ")), &fault))
+			ts.Check(cloudOf(ts).Inject(fault))
+		},
+		"heal":   func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ClearFaults() },
+		"forget": func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ResetCalls() },
+		"calls": func(ts *testscript.TestScript, _ bool, args []string) {
+			want, err := strconv.Atoi(args[0])
+			ts.Check(err)
+			var got []string
+			for _, call := range cloudOf(ts).Calls() {
+				if (len(args) < 2 || call.Service == args[1]) && (len(args) < 3 || strings.HasPrefix(call.Path, args[2])) {
+					got = append(got, call.Method+" "+call.Service+call.Path)
+				}
+			}
+			if len(got) != want {
+				ts.Fatalf("%d calls, want %d:\n%s", len(got), want, strings.Join(got, "\n"))
+			}
+		},
+	}
+}
