@@ -12,7 +12,7 @@ import (
 var controls = []string{"fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse"}
 
 // derived are filters on what no record of ours holds, ignored where they are asked for.
-var derived = []string{"tags", "tags-any", "not-tags", "not-tags-any", "ip_version"}
+var derived = []string{"tags", "tags-any", "not-tags", "not-tags-any"}
 
 // unknownFilters lists the query keys that no record of the collection has:
 // neutron with the extension filter-validation refuses them.

@@ -38,7 +38,7 @@ func (c *Cloud) newNetwork() network {
 		"name": "", "admin_state_up": true, "mtu": 1500, "status": "ACTIVE", "shared": false, "router:external": false,
 		"port_security_enabled": true, "ipv4_address_scope": nil, "ipv6_address_scope": nil}))
 	add("subnets", "subnet", "subnets", "Subnet", "Subnet %s could not be found.", object{
-		"name": "", "subnetpool_id": nil, "enable_dhcp": true, "ipv6_ra_mode": nil, "ipv6_address_mode": nil,
+		"name": "", "ip_version": 4, "subnetpool_id": nil, "enable_dhcp": true, "ipv6_ra_mode": nil, "ipv6_address_mode": nil,
 		"gateway_ip": nil, "host_routes": []object{}, "dns_nameservers": []string{}, "service_types": []string{},
 		"allocation_pools": []object{}})
 	add("routers", "router", "routers", "Router", "Router %s could not be found", with(object{

@@ -74,7 +74,7 @@ func (c *Cloud) addNetworks() {
 		return text(c.insert("networks", o)["id"])
 	}
 	subnet := func(name, id, project, cidr string, gateway any, more object) string {
-		o := object{"name": name, "network_id": id, "project_id": project, "cidr": cidr, "gateway_ip": gateway, "ip_version": 4}
+		o := object{"name": name, "network_id": id, "project_id": project, "cidr": cidr, "gateway_ip": gateway}
 		for k, v := range more {
 			o[k] = v
 		}
@@ -182,7 +182,7 @@ func (c *Cloud) addRecords(n int) {
 		return
 	}
 	netID := text(c.insert("networks", object{"name": "scale"})["id"])
-	c.insert("subnets", object{"name": "scale-v4", "network_id": netID, "cidr": "10.64.0.0/12", "gateway_ip": "10.64.0.1", "ip_version": 4})
+	c.insert("subnets", object{"name": "scale-v4", "network_id": netID, "cidr": "10.64.0.0/12", "gateway_ip": "10.64.0.1"})
 	groups, now := []string{c.groupID("ssh-open")}, time.Now().Add(-time.Hour)
 	for i := range n {
 		s := &server{id: newID(), name: fmt.Sprintf("server-%04d", i+1), status: "ACTIVE", image: text(c.images[0]["id"]),
