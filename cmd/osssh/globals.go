@@ -2,8 +2,9 @@ package main
 
 import (
 	"fmt"
-	"github.com/urfave/cli/v2"
 	"strings"
+
+	"github.com/urfave/cli/v2"
 )
 
 // globals are the flags that every command takes.

@@ -127,11 +127,17 @@ func helpCommand() *cli.Command {
 	}
 }
 
-// version is what the build says of itself.
+// built is the version that the Makefile stamps in.
+var built string
+
+// version is what the build says of itself: `go install` stamps nothing, but
+// knows the module's version.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
+	if built != "" {
+		return built
 	}
-	return info.Main.Version
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // ttyRequest is what -t and -T ask for.
@@ -66,6 +68,12 @@ func parseSSHArgs(words []string, g globals) (*sshArgs, error) {
 			return nil, err
 		}
 	}
+	if a.user != "" && !validUser(a.user) {
+		return nil, &usageError{fmt.Sprintf("bad user %q", a.user)}
+	}
+	if a.quiet {
+		a.verbose = 0
+	}
 	a.command = strings.Join(rest, " ")
 	return a, nil
 }
@@ -78,6 +86,8 @@ func (a *sshArgs) flags(words []string) (rest []string, ended bool, err error) {
 		switch {
 		case word == "--":
 			return words[1:], true, nil
+		case word == "--help":
+			return nil, false, errHelp
 		case strings.HasPrefix(word, "--"):
 			words, err = a.globals.take(words)
 		case len(word) < 2 || word[0] != '-':
@@ -126,51 +136,75 @@ func (a *sshArgs) flag(letter rune) {
 	case 'T':
 		a.tty = ttyNo
 	case 't':
-		if a.tty == ttyYes || a.tty == ttyForce {
+		if a.tty == ttyYes {
 			a.tty = ttyForce
 		} else {
-			a.tty = ttyYes
+			a.tty = ttyYes // after -tt too
 		}
 	case 'n':
 		a.noStdin = true
 	case 'q':
-		a.quiet, a.verbose = true, 0
-	case 'v':
-		a.quiet, a.verbose = false, min(a.verbose+1, 3)
+		a.quiet = true
+	case 'v': // only the first one undoes a -q before it
+		a.quiet = a.quiet && a.verbose > 0
+		a.verbose = min(a.verbose+1, 3)
 	}
 }
 
+// flagOfWord takes a flag and its word. Of several -l or -p the first counts,
+// and the others are not even looked at.
 func (a *sshArgs) flagOfWord(letter rune, value string) error {
 	switch letter {
 	case 'i':
-		a.identities = append(a.identities, value)
+		if !slices.Contains(a.identities, value) {
+			a.identities = append(a.identities, value)
+		}
 	case 'l':
+		if value == "" {
+			return &usageError{"flag -l names no user"}
+		}
 		if a.user == "" {
 			a.user = value
 		}
 	case 'p':
-		port, err := strconv.ParseUint(value, 10, 16)
-		if err != nil || port == 0 {
-			return &usageError{fmt.Sprintf("bad port %q", value)}
+		if a.port != 0 {
+			return nil
 		}
-		if a.port == 0 {
-			a.port = int(port)
+		var ok bool
+		if a.port, ok = parsePort(value); !ok {
+			return &usageError{fmt.Sprintf("bad port %q", value)}
 		}
 	}
 	return nil
 }
 
+// parsePort reads a number or the name of a service, as a2port does (misc.c).
+func parsePort(s string) (int, bool) {
+	port, err := net.LookupPort("tcp", strings.TrimLeft(s, " \t\n\v\f\r"))
+	return port, err == nil && port != 0
+}
+
+// validUser is ssh_valid_ruser (readconf.c): what a shell could misread, or a
+// flag, is no user.
+func validUser(user string) bool {
+	last := ' '
+	for _, c := range user {
+		if unicode.IsControl(c) || strings.ContainsRune("'`\";&<>|(){}", c) || c == '-' && last == ' ' {
+			return false
+		}
+		last = c
+	}
+	return last != '\\'
+}
+
 // destination reads [user@]NAME or ssh://[user@]NAME[:port]. What -l and -p
-// said before it counts.
+// said before it counts. Unlike ssh's hosts a NAME may be anything.
 func (a *sshArgs) destination(word string) error {
 	user, host, port := "", word, 0
-	if strings.HasPrefix(word, "ssh://") {
-		u, err := url.Parse(word)
-		if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
+	if uri, ok := strings.CutPrefix(word, "ssh://"); ok {
+		if user, host, port, ok = parseURI(uri); !ok {
 			return &usageError{fmt.Sprintf("bad address %q", word)}
 		}
-		user, host = u.User.Username(), u.Hostname()
-		port, _ = strconv.Atoi(u.Port())
 	} else if at := strings.LastIndexByte(word, '@'); at >= 0 {
 		user, host = word[:at], word[at+1:]
 		if user == "" {
@@ -188,4 +222,35 @@ func (a *sshArgs) destination(word string) error {
 		a.port = port
 	}
 	return nil
+}
+
+// parseURI reads what follows "ssh://" as parse_uri does (misc.c): the user ends
+// at the first @, is decoded, and loses the parameters behind a semicolon; a
+// path is none of ours.
+func parseURI(uri string) (user, host string, port int, ok bool) {
+	if before, after, found := strings.Cut(uri, "@"); found {
+		before, _, _ = strings.Cut(before, ";")
+		decoded, err := url.QueryUnescape(before)
+		if err != nil || decoded == "" {
+			return "", "", 0, false
+		}
+		user, uri = decoded, after
+	}
+	end := strings.IndexAny(uri, ":/")
+	if strings.HasPrefix(uri, "[") {
+		end = strings.IndexByte(uri, ']') + 1
+	}
+	if end < 0 {
+		end = len(uri)
+	}
+	host, uri = uri[:end], uri[end:]
+	if inner, found := strings.CutPrefix(host, "["); found {
+		host = strings.TrimSuffix(inner, "]")
+	}
+	authority, path, _ := strings.Cut(uri, "/")
+	digits, found := strings.CutPrefix(authority, ":")
+	if ok = found || authority == ""; ok && digits != "" {
+		port, ok = parsePort(digits)
+	}
+	return user, host, port, ok && host != "" && path == "" && !strings.Contains(host, "@")
 }

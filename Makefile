@@ -1,0 +1,66 @@
+# What a newcomer types: `make demo` runs the main job, `make test` the tests.
+# Both set up what they need on a fresh Debian machine with Go.
+
+GO      ?= go
+TAGS    := urfave_cli_no_docs
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X main.built=$(VERSION)"
+# What tests talk to: real SSH servers, clients and key tools.
+TOOLS   := openssh-server openssh-client putty-tools openssl tmux
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PREFIX  ?= /usr/local
+
+.PHONY: all build demo test lint fuzz e2e e2e-full bench install tools clean
+
+all: build
+
+build:
+	$(BUILD) -o bin/osssh ./cmd/osssh
+
+demo: build
+	./bin/osssh demo
+
+install: build
+	install -D bin/osssh $(DESTDIR)$(PREFIX)/bin/osssh
+
+# The packages that are missing, if any. Elsewhere than on Debian they are the
+# reader's own affair, and the tests say which one they lack.
+tools:
+	@missing=$$(for p in $(TOOLS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get -q update && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -q -y install --no-install-recommends $$missing; \
+	fi
+
+test: tools
+	$(GO) test -race -tags $(TAGS) $(GOTEST) ./...
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+	$(GO) mod tidy -diff
+	for os in linux darwin windows; do GOOS=$$os $(GO) vet -tags $(TAGS) ./... || exit 1; done
+	$(GO) vet -tags $(TAGS),e2e ./e2e/...
+	$(GO) run $(STATICCHECK) -tags $(TAGS) ./...
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 30s
+fuzz:
+	@grep -rlE '^func Fuzz' --include=*_test.go . | xargs -n1 dirname | sort -u | while read dir; do \
+		for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
+			echo "== $$dir $$target"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
+		done; \
+	done
+
+# Against a real OpenStack, which e2e/cloud/up brings up on this machine (as root).
+e2e: build
+	e2e/cloud/up
+	$(GO) test -count=1 -tags $(TAGS),e2e -v ./e2e/...
+
+e2e-full: e2e
+	e2e/cloud/check
+
+bench: build
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf bin
