@@ -18,11 +18,8 @@ import (
 
 // newRSA takes the numbers of RFC 8017, section 3.2: iqmp is q^-1 mod p.
 func newRSA(n, e, d, iqmp, p, q *big.Int) (*rsa.PrivateKey, error) {
-	if err := checkRSASize(n); err != nil {
+	if err := checkRSAPublic(n, e); err != nil {
 		return nil, err
-	}
-	if !e.IsInt64() || e.Int64() >= 1<<31 {
-		return nil, &UnsupportedError{What: "RSA exponent", Why: "over 31 bits"}
 	}
 	if p.Sign() <= 0 || q.Sign() <= 0 || d.Sign() <= 0 {
 		return nil, &CorruptError{What: "RSA numbers do not belong together"}
@@ -50,7 +47,15 @@ func checkRSA(key *rsa.PrivateKey) error {
 	return nil
 }
 
-func checkRSASize(n *big.Int) error {
+// checkRSAPublic refuses what could not be used: x/crypto takes exponents of at
+// most 24 bits.
+func checkRSAPublic(n, e *big.Int) error {
+	if n.Sign() <= 0 || e.Cmp(big.NewInt(3)) < 0 || e.Bit(0) == 0 {
+		return &CorruptError{What: "RSA public key is out of range"}
+	}
+	if e.BitLen() > 24 {
+		return &UnsupportedError{What: fmt.Sprintf("RSA exponent of %d bits", e.BitLen()), Why: "24 bits are the most"}
+	}
 	if bits := n.BitLen(); bits < minRSABits {
 		return &UnsupportedError{What: fmt.Sprintf("RSA of %d bits", bits), Why: fmt.Sprintf("less than %d bits are not safe", minRSABits)}
 	}

@@ -76,8 +76,8 @@ func TestLogin(t *testing.T) {
 	server := startSSHD(t, authorized)
 	for _, kind := range keyKinds() {
 		for _, w := range allWritten() {
-			if w.options.Check(string(kind.kind)) != nil || w.options.Format == PKCS8 && kind.kind == Ed25519 {
-				continue // ssh before 9.6 reads no such file
+			if kind.kind != RSA && w.name != "openssh" && w.name != "ppk3" {
+				continue // the matrices have these; here one kind is enough
 			}
 			t.Run(kind.name+"/"+w.name, func(t *testing.T) {
 				t.Parallel()

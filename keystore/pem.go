@@ -77,14 +77,11 @@ func pkcs1Public(der []byte) (ssh.PublicKey, error) {
 	n, e := new(big.Int), new(big.Int)
 	input := cryptobyte.String(der)
 	if !input.ReadASN1(&input, casn1.SEQUENCE) || !input.ReadASN1Integer(&version) ||
-		!input.ReadASN1Integer(n) || !input.ReadASN1Integer(e) || n.Sign() <= 0 || e.Sign() <= 0 {
+		!input.ReadASN1Integer(n) || !input.ReadASN1Integer(e) {
 		return nil, &CorruptError{What: "no PKCS#1 structure"}
 	}
-	if err := checkRSASize(n); err != nil {
+	if err := checkRSAPublic(n, e); err != nil {
 		return nil, err
-	}
-	if !e.IsInt64() || e.Int64() >= 1<<31 {
-		return nil, &UnsupportedError{What: "RSA exponent", Why: "over 31 bits"}
 	}
 	return ssh.NewPublicKey(&rsa.PublicKey{N: n, E: int(e.Int64())})
 }
