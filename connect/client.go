@@ -16,6 +16,7 @@ type Client struct {
 }
 
 func newClient(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, w *wire, c Candidate, key ssh.PublicKey) *Client {
+	w.loggedIn.Store(true)
 	return &Client{ssh: ssh.NewClient(conn, channels, requests), wire: w, candidate: c, hostKey: key}
 }
 

@@ -50,6 +50,9 @@ func TestSSHDExit(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%q: got %+v, want %+v", tt.command, got, tt.want)
 		}
+		if tt.want.Status == 255 && tt.want.Signal != "TERM" {
+			continue // of one kind, one comparison will do
+		}
 		cmd := server.ssh(tt.command)
 		if _ = cmd.Run(); cmd.ProcessState.ExitCode() != got.Status {
 			t.Errorf("%q: ssh exits with %d, we with %d", tt.command, cmd.ProcessState.ExitCode(), got.Status)
@@ -351,6 +354,7 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// A server that closes with our last words unread resets the connection.
 func TestHangUpRightBehindTheStatus(t *testing.T) {
 	for range 20 {
 		f := newFake(t)

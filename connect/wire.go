@@ -2,9 +2,12 @@ package connect
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // wire is the connection under x/crypto. It reads the identification exchange
@@ -18,10 +21,18 @@ type wire struct {
 
 	unread []byte // the identification string, and what came with it
 
+	started  bool
+	loggedIn atomic.Bool
+
 	mu      sync.Mutex
-	started bool
 	failure error
 }
+
+// settle is how long the end of a login's connection is kept from x/crypto. It
+// reads ahead of what it handles: without this the end could be seen before a
+// close of the session that came in order, and a good status be taken for none.
+const settle = 100 * time.Millisecond
+
 
 // newWire calls identified once, with the server's identification string.
 func newWire(conn net.Conn, identified func(string)) *wire {
@@ -68,6 +79,9 @@ func (w *wire) receive(p []byte) (int, error) {
 		w.ack.now()
 	}
 	if err != nil {
+		if w.loggedIn.Load() && !errors.Is(err, net.ErrClosed) {
+			time.Sleep(settle)
+		}
 		w.mu.Lock()
 		w.failure = err
 		w.mu.Unlock()
