@@ -160,7 +160,7 @@ func (c *Cloud) changeGroup(s *server, add bool, arguments json.RawMessage) repl
 	_ = json.Unmarshal(arguments, &q) // an empty name is not found
 	id := c.groupID(q.Name)
 	if id == "" {
-		return failure("nova", http.StatusNotFound, "Security group "+q.Name+" not found for project "+c.identity.projectID+".")
+		return failure("nova", http.StatusNotFound, "Security group "+q.Name+" is not found for project "+c.identity.projectID)
 	}
 	for _, port := range c.network.portsOf[s.id] {
 		groups := slices.DeleteFunc(slices.Clone(port["security_groups"].([]string)), func(g string) bool { return g == id })
@@ -194,12 +194,16 @@ func (c *Cloud) listActions(r *request, s *server) reply {
 	return reply{status: http.StatusOK, body: object{"instanceActions": list}}
 }
 
-func (c *Cloud) listInterfaces(_ *request, s *server) reply {
+func (c *Cloud) listInterfaces(r *request, s *server) reply {
 	list := []object{}
 	for _, port := range c.network.portsOf[s.id] {
 		shown := c.view("ports", port)
-		list = append(list, object{"net_id": shown["network_id"], "port_id": shown["id"], "mac_addr": shown["mac_address"],
-			"port_state": shown["status"], "fixed_ips": shown["fixed_ips"]})
+		o := object{"net_id": shown["network_id"], "port_id": shown["id"], "mac_addr": shown["mac_address"],
+			"port_state": shown["status"], "fixed_ips": shown["fixed_ips"]}
+		if r.minor >= 70 {
+			o["tag"] = nil
+		}
+		list = append(list, o)
 	}
 	return reply{status: http.StatusOK, body: object{"interfaceAttachments": list}}
 }

@@ -198,12 +198,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestManyRecordsCostLittle(t *testing.T) {
-	begun := time.Now()
+func TestManyRecords(t *testing.T) {
 	c := start(t, Options{Servers: 3_000})
-	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("start took %v", took)
-	}
 	a := signIn(t, c)
 	seen, next := 0, "/compute/v2.1/servers/detail"
 	for pages := 1; next != ""; pages++ {
@@ -256,3 +252,24 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// BenchmarkStart is what osssh demo and each test pay.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		c, err := Start(b.Context(), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkTenThousandServers(b *testing.B) {
+	c := start(b, Options{Servers: 10_000})
+	a := signIn(b, c)
+	for b.Loop() {
+		a.get("/compute/v2.1/servers/detail")
+	}
+}

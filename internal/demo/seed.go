@@ -4,11 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
 	"time"
 )
+
+// gatewayAddress is the router's on the public network: what an instance
+// without a floating IP would be seen as. Nothing listens there.
+const gatewayAddress = "127.0.0.2"
 
 // portBlock is how many ports the instances' SSH servers may take; a security
 // group's rule must name them, and cannot name each.
@@ -74,7 +79,9 @@ func (c *Cloud) addNetworks() {
 		return text(c.insert("networks", o)["id"])
 	}
 	subnet := func(name, id, project, cidr string, gateway any, more object) string {
-		o := object{"name": name, "network_id": id, "project_id": project, "cidr": cidr, "gateway_ip": gateway}
+		first := netip.MustParsePrefix(cidr).Addr().Next().Next()
+		o := object{"name": name, "network_id": id, "project_id": project, "cidr": cidr, "gateway_ip": gateway,
+			"allocation_pools": []object{{"start": first.String(), "end": lastOf(cidr)}}}
 		for k, v := range more {
 			o[k] = v
 		}
@@ -85,7 +92,7 @@ func (c *Cloud) addNetworks() {
 	provider := net("provider", operator, object{"shared": true})
 	private := net("private", mine, object{"mtu": 1450})
 	isolated := net("isolated", mine, object{"mtu": 1450})
-	subnet("public-v4", public, operator, "127.0.0.0/8", nil, object{"enable_dhcp": false})
+	outside := subnet("public-v4", public, operator, "127.0.0.0/8", nil, object{"enable_dhcp": false})
 	subnet("provider-v4", provider, operator, "127.0.0.0/8", nil, nil)
 	inside := []string{
 		subnet("private-v6", private, mine, "fd00:20::/64", "fd00:20::1", object{
@@ -94,12 +101,26 @@ func (c *Cloud) addNetworks() {
 	}
 	subnet("isolated-v4", isolated, mine, "10.30.0.0/24", nil, nil)
 	router := c.insert("routers", object{"name": "router", "external_gateway_info": object{
-		"network_id": public, "enable_snat": true, "external_fixed_ips": []object{}}})
+		"network_id": public, "enable_snat": true, "external_fixed_ips": []object{{"subnet_id": outside, "ip_address": gatewayAddress}}}})
 	for i, gateway := range []string{"fd00:20::1", "10.20.0.1"} {
 		c.insert("ports", object{"network_id": private, "device_id": router["id"], "device_owner": "network:router_interface",
 			"mac_address": newMAC().String(), "port_security_enabled": false, "security_groups": []string{},
 			"fixed_ips": []object{{"subnet_id": inside[i], "ip_address": gateway}}})
 	}
+}
+
+// lastOf is the last address of a subnet that neutron gives away.
+func lastOf(cidr string) string {
+	p := netip.MustParsePrefix(cidr)
+	b := p.Addr().AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 1 << (7 - bit%8)
+	}
+	last, _ := netip.AddrFromSlice(b)
+	if last.Is4() {
+		last = last.Prev() // the broadcast address
+	}
+	return last.String()
 }
 
 func (c *Cloud) addGroups() {
