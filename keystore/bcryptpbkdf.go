@@ -4,7 +4,8 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 
-	"golang.org/x/crypto/blowfish"
+	//lint:ignore SA1019 bcrypt is made of it
+	"golang.org/x/crypto/blowfish" //nolint:staticcheck // as above
 )
 
 // bcryptHashSize is the output of one bcrypt hash here: 8 words of 32 bits.

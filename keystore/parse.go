@@ -127,6 +127,9 @@ func readableBySSH(data []byte) bool {
 		bytes.Contains(data, []byte("\n-----END "+labelOpenSSH+"-----\n"))
 }
 
+// algoDSA is named to be refused.
+const algoDSA = "ssh-dss"
+
 func errDSA() error {
-	return &UnsupportedError{What: "ssh-dss", Why: "servers no longer take DSA keys"}
+	return &UnsupportedError{What: algoDSA, Why: "servers no longer take DSA keys"}
 }

@@ -38,7 +38,7 @@ func ParsePublicBlob(blob []byte) (ssh.PublicKey, error) {
 // known tells whether x/crypto reads keys of this type.
 func known(name string) bool {
 	switch strings.TrimSuffix(name, "-cert-v01@openssh.com") {
-	case ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoED25519,
+	case ssh.KeyAlgoRSA, algoDSA, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoED25519,
 		ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoSKED25519, "sk-ecdsa-sha2-nistp256", "sk-ssh-ed25519":
 		return true
 	}
