@@ -150,6 +150,10 @@ func TestCacheKey(t *testing.T) {
 	if cacheFile("d", c) != name {
 		t.Error("a secret has a part in the name of the cache file")
 	}
+	c.Auth.Password = ""
+	if cacheFile("d", c) != name {
+		t.Error("a password that is asked for has another cache file than one in clouds.yaml")
+	}
 	c.Auth.Type = AuthToken
 	if cacheFile("d", c) != "" {
 		t.Error("a login by token is cached, though only the secret says whose it is")

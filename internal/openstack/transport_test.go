@@ -285,6 +285,7 @@ func TestBodies(t *testing.T) {
 
 func TestEndlessBodies(t *testing.T) {
 	f := newFake(t)
+	var sent atomic.Int64 // megabytes
 	gigabyte := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
@@ -294,6 +295,7 @@ func TestEndlessBodies(t *testing.T) {
 				if _, err := w.Write(chunk); err != nil {
 					return
 				}
+				sent.Add(1)
 			}
 		}
 	}
@@ -311,6 +313,10 @@ func TestEndlessBodies(t *testing.T) {
 	}
 	if _, err = c.Server(context.Background(), "bad"); !sameFacts(err, &APIError{Status: 400}) {
 		t.Errorf("got %T %v", err, err)
+	}
+	// What the kernel's buffers hold was sent, but not read.
+	if got := sent.Load(); got > 100 {
+		t.Errorf("%d MB were taken", got)
 	}
 }
 
