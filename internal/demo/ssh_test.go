@@ -209,7 +209,7 @@ func TestSignalsAndAbandonedSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _ = session.StdoutPipe()
-	if err := session.Start("echo $$; exec sleep 60"); err != nil {
+	if err := session.Start("trap '' HUP; echo $$; exec sleep 60"); err != nil {
 		t.Fatal(err)
 	}
 	pid := strings.TrimSpace(expect(t, out, "\n"))
