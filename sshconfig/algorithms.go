@@ -29,6 +29,9 @@ func keyAlgorithms() []string {
 	}
 }
 
+// algorithmCharacters are those of the names of all algorithms, and wildcards.
+const algorithmCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-@._*?"
+
 // assembleAlgorithms makes of a list as it is written, with patterns, and "+",
 // "-" or "^" before it, the names that it stands for (kex_assemble_names of
 // OpenSSH's kex.c). Names that are not known are left out, because a newer ssh
@@ -41,6 +44,9 @@ func assembleAlgorithms(list string) ([]string, error) {
 		}), nil
 	}
 	items := strings.Split(strings.TrimLeft(list, "+^"), ",")
+	if slices.ContainsFunc(items, func(name string) bool { return strings.Trim(name, algorithmCharacters) != "" }) {
+		return nil, ErrNoAlgorithm
+	}
 	switch {
 	case strings.HasPrefix(list, "+"):
 		items = append(byDefault, items...)

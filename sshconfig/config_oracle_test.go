@@ -162,7 +162,7 @@ func ours(s *Settings, localUser string) (map[string][]string, error) {
 	set("globalknownhostsfile", orNone(strings.Join(s.GlobalKnownHostsFiles(), " ")))
 	if socket, isSet, err := s.IdentityAgent(Remote{}); err != nil {
 		return nil, err
-	} else if text := s.text("identityagent"); isSet && strings.ContainsAny(text, "/~") {
+	} else if text := s.text("identityagent"); isSet && !isNone(text) && text != "SSH_AUTH_SOCK" && !regexp.MustCompile(`^\$[^{]`).MatchString(text) {
 		set("identityagent", socket) // ssh -G leaves the other forms as they are
 	}
 	for _, name := range []string{"proxycommand", "remotecommand"} {
@@ -463,6 +463,15 @@ func (p *configPool) somePath() string {
 	}
 }
 
+// spoil puts a character that the grammar knows where it may not belong.
+func (p *configPool) spoil(line string) string {
+	if regexp.MustCompile(`(?i)match|include|hostkeyalgo|forward|ciphers|bindaddress|protocol|requesttty|keepalive|challenge|remotecommand`).MatchString(line) {
+		return line // not a line whose every mistake is ours to find
+	}
+	i := p.random.IntN(len(line) + 1)
+	return line[:i] + p.pick(`"`, `'`, `\`, "#", "=", " ", "\t", ",", "!", "*", "?", "%", "%%", "${", "$", "~", "@", ":", "[", "\f", "\r") + line[i:]
+}
+
 // mistake is a line that ssh does not take.
 func (p *configPool) mistake() string {
 	return p.pick("Bogus yes", "User", "User a b", `User "a`, "Port 0", "Port 99999", "Port x", "IdentitiesOnly maybe", "ConnectTimeout 5x", "Host web \"\"",
@@ -474,7 +483,7 @@ func (p *configPool) mistake() string {
 
 func (p *configPool) file() string {
 	var b strings.Builder
-	mistaken := p.chance(8)
+	mistaken, spoilt := p.chance(4), p.chance(8)
 	for range 3 + p.random.IntN(18) {
 		line := ""
 		switch r := p.random.IntN(100); {
@@ -486,6 +495,9 @@ func (p *configPool) file() string {
 			line = p.keyword("Include") + p.many(func() string { return p.pick(p.includes...) })
 		default:
 			line = p.setting()
+		}
+		if spoilt && p.chance(10) {
+			line = p.spoil(line)
 		}
 		b.WriteString(line + p.pick("\n", "\n", "\n", "\n", "\r\n", " \n"))
 		if mistaken && p.chance(10) {
@@ -561,5 +573,136 @@ func TestEvaluateAgainstSSH(t *testing.T) {
 	}
 	if failed < 30 || failed > configurations/2 {
 		t.Errorf("%d of %d are errors: the generator says too little", failed, configurations)
+	}
+}
+
+// TestEvaluateKnownDifferences has what kevinburke/ssh_config 1.6.0 reads
+// unlike ssh, and what it reads like ssh.
+func TestEvaluateKnownDifferences(t *testing.T) {
+	o := newOracle(t)
+	dir := t.TempDir()
+	inner := writeFile(t, filepath.Join(dir, "inner.conf"), "User inner\n")
+	for _, c := range []struct{ name, config, host string }{
+		{"Match final all", "Match final all\n  User final\nHost *\n  Port 2222\n", "web"},
+		{"Fedora's 50-redhat.conf", "Match final all\n    GSSAPIAuthentication yes\n    ForwardX11Trusted yes\n    SendEnv LANG LC_CTYPE\n", "web"},
+		{"Match exec", "Match exec \"test %n = web\"\n  User exec\n", "web"},
+		{"Match exec that fails", "Match exec false\n  User exec\n", "web"},
+		{"Match originalhost", "Host web\n  HostName real\nMatch originalhost web\n  User a\nMatch host web\n  Port 1\n", "web"},
+		{"Match user", "User alice\nMatch user alice\n  Port 2200\n", "web"},
+		{"Match localuser", "Match localuser root,nobody\n  Port 2200\n", "web"},
+		{"Match canonical", "CanonicalizeHostname yes\nMatch canonical\n  User canon\n", "web"},
+		{"criteria are all needed", "Match host web user nobody\n  Port 1\n", "web"},
+		{"Match host with a list", "Match host db,web\n  User a\n", "web"},
+		{"Match is on HostName", "Host web\n  HostName db\nMatch host db\n  User a\n", "web"},
+		{"question mark is one character", "Host web?\n  User a\n", "web"},
+		{"quoted pattern", "Host \"web\"\n  User a\n", "web"},
+		{"pattern behind a tab", "Host\tdb\tweb\n  User a\n", "web"},
+		{"negation", "Host * !web\n  User a\n", "web"},
+		{"# in a value", "ProxyCommand echo a#b\n", "web"},
+		{"# behind a blank", "User a #b\n", "web"},
+		{"quotes with #", "User \"a #b\"\n", "web"},
+		{"minutes", "ConnectTimeout 1m\n", "web"},
+		{"no time", "ConnectTimeout none\n", "web"},
+		{"YES", "IdentitiesOnly YES\n", "web"},
+		{"ForwardAgent with a socket", "ForwardAgent /run/agent\nUser a\n", "web"},
+		{"default keys", "User a\n", "web"},
+		{"several keys", "IdentityFile a\nHost web\nIdentityFile b\nIdentityFile a\n", "web"},
+		{"SetEnv", "SetEnv A=1 \"B=2 3\"\nSetEnv C=4\n", "web"},
+		{"SendEnv adds up", "SendEnv A B\nSendEnv C\nSendEnv -B\n", "web"},
+		{"Include in quotes", "Include \"" + inner + "\"\n", "web"},
+		{"Include with a glob", "Include " + dir + "/*.conf\n", "web"},
+		{"Include in a block", "Host db\nInclude " + inner + "\nHost *\nPort 4\n", "web"},
+		{"tokens", "HostName %h.example.org\nUserKnownHostsFile ~/%h-%p-%r-%n-%k-%%-%u-%d-%i-%L-%l-%C\n", "Web"},
+		{"tilde", "UserKnownHostsFile ~/a ~root/b\nIdentityFile ~/c\n", "web"},
+		{"CRLF", "Host web\r\n  User a\r\n", "web"},
+		{"key=value", "Host=web\nUser = a\nPort=\t7\n", "web"},
+		{"first wins", "User a\nUser b\nHost *\nUser c\n", "web"},
+		{"IgnoreUnknown", "IgnoreUnknown Use*\nUseSomething yes\nUser a\n", "web"},
+		{"unknown keyword", "UseSomething yes\n", "web"},
+		{"no end of line", "User a", "web"},
+		{"only a jump", "ProxyJump a,b@c:3\n", "web"},
+		{"loop", "Host *\nProxyJump web\n", "web"},
+		{"no loop by another user", "Host *\nProxyJump x@web\n", "web"},
+		{"no loop by another port", "Host *\nPort 7\nProxyJump web\n", "web"},
+		{"single quotes", "User 'a b'\nSetEnv 'A=\"x\"'\n", "web"},
+		{"escapes", `SetEnv A=\"x\" B=a\ b C='\'' "D=a\ b" E=\x` + "\n", "web"},
+		{"unclosed quote on the keyword", "\"User a\nPort 7\n", "web"},
+		{"too many keys", strings.Repeat("IdentityFile x\n", 99) + "IdentityFile %n1\nIdentityFile %n2\n", "web"},
+		{"Include of itself", "Include " + filepath.Join(dir, "config") + "\n", "web"},
+	} {
+		q := question{file: writeFile(t, filepath.Join(dir, "config"), c.config), host: c.host}
+		diff, _, err := o.difference(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff != "" {
+			t.Errorf("%s:\n%s", c.name, diff)
+		}
+	}
+}
+
+// TestEvaluateTheRealFiles reads this machine's own configuration.
+func TestEvaluateTheRealFiles(t *testing.T) {
+	o := newOracle(t)
+	q := question{host: "web"}
+	theirs, log, err := o.theirs(q)
+	if err != nil {
+		t.Fatal(err, log)
+	}
+	options := o.options(q)
+	options.UserFile = filepath.Join(o.me.HomeDir, ".ssh", "config")
+	options.SystemFile = "/etc/ssh/ssh_config"
+	settings, err := Evaluate(context.Background(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := ours(settings, o.me.Username)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs = printed(theirs)
+	for _, name := range compared {
+		if a, z := strings.Join(values[name], "\n"), strings.Join(theirs[name], "\n"); a != z {
+			t.Errorf("%s: ours %q, ssh %q", name, a, z)
+		}
+	}
+}
+
+func TestPermissionsAgainstSSH(t *testing.T) {
+	o := newOracle(t)
+	dir := t.TempDir()
+	inner := writeFile(t, filepath.Join(dir, "inner"), "User a\n")
+	outer := writeFile(t, filepath.Join(dir, "outer"), "Include "+inner+"\n")
+	refused := 0
+	for _, uid := range []int{o.uid, 1, 65534} {
+		if uid != o.uid && o.uid != 0 {
+			continue // only root can give a file away
+		}
+		for _, gid := range []int{os.Getgid(), 1, 65534} {
+			if gid != os.Getgid() && o.uid != 0 {
+				continue
+			}
+			for _, mode := range []os.FileMode{0o600, 0o640, 0o644, 0o660, 0o664, 0o602, 0o666} {
+				if err := os.Chown(inner, uid, gid); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Chmod(inner, mode); err != nil {
+					t.Fatal(err)
+				}
+				diff, failed, err := o.difference(question{file: outer, host: "web"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff != "" {
+					t.Errorf("uid %d gid %d mode %o: %s", uid, gid, mode, diff)
+				}
+				if failed {
+					refused++
+				}
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("no file was refused")
 	}
 }

@@ -142,8 +142,8 @@ func (e *evaluator) line(line string, at scope, active *bool) error {
 func (e *evaluator) structure(k kind, rest string, args []string, at scope, active *bool) error {
 	switch k {
 	case kindHost:
-		matched, err := e.matchHost(args)
-		*active = matched && !at.never
+		matched, err := e.matchHost(args, at.never)
+		*active = matched
 		return err
 	case kindMatch:
 		matched, err := e.match(rest, args, at.never)
@@ -154,12 +154,15 @@ func (e *evaluator) structure(k kind, rest string, args []string, at scope, acti
 }
 
 // matchHost judges the patterns of a Host line; unlike everywhere else their
-// case counts.
-func (e *evaluator) matchHost(patterns []string) (bool, error) {
+// case counts. As in ssh an empty pattern is an error only if it is reached.
+func (e *evaluator) matchHost(patterns []string, never bool) (bool, error) {
 	matched := false
 	for _, p := range patterns {
 		if p == "" {
 			return false, ErrNoArgument
+		}
+		if never {
+			return false, nil
 		}
 		pattern, negated := strings.CutPrefix(p, "!")
 		if !matchPattern(e.host, pattern) {

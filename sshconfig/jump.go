@@ -34,7 +34,7 @@ func (e *JumpLoopError) Error() string {
 // behind it for a host; here it is none.
 func jumpArgument(rest string) string {
 	rest = strings.TrimLeft(rest, configBlanks+"=")
-	if i := strings.IndexAny(rest, configBlanks+"#"); i >= 0 {
+	if i := strings.IndexAny(rest, configBlanks+"\f\v#"); i >= 0 {
 		rest = rest[:i]
 	}
 	return rest
@@ -55,7 +55,7 @@ func checkJumpNames(hosts []JumpHost) error {
 // parseJumpHosts reads a ProxyJump, in the order of the way; the word "none"
 // is no host.
 func parseJumpHosts(ctx context.Context, s string) ([]JumpHost, error) {
-	if s == "" || isNone(s) {
+	if isNone(s) {
 		return nil, nil
 	}
 	var hosts []JumpHost
@@ -93,7 +93,7 @@ func parseJumpHost(ctx context.Context, s string) (JumpHost, error) {
 		s = strings.TrimSuffix(s, "/")
 	}
 	host, port, ok := cutHostPort(s)
-	if !ok || host == "" || strings.ContainsAny(host+port, configBlanks+"/") {
+	if !ok || host == "" || strings.Contains(host+port, "/") || isURI && !validDomain(host) {
 		return h, ErrJumpHost
 	}
 	h.Host = host
@@ -116,6 +116,14 @@ func cutHostPort(s string) (host, port string, ok bool) {
 	}
 	host, port, _ = strings.Cut(s, ":")
 	return host, port, true
+}
+
+// validDomain is valid_domain of OpenSSH's misc.c, which it holds only URIs to.
+func validDomain(s string) bool {
+	character := func(r rune) bool { return strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-._", r) }
+	s = lowerASCII(s)
+	return !strings.ContainsFunc(s, func(r rune) bool { return !character(r) }) &&
+		!strings.ContainsAny(s[:1], "-._") && !strings.Contains(s, "..")
 }
 
 // checkJumpLoop refuses to go to a host by way of itself, which a Host * with a

@@ -94,7 +94,11 @@ func (s *Settings) IdentityAgent(r Remote) (socket string, set bool, err error) 
 
 // ProxyJump are the hosts on the way, the first one first; nil for none.
 func (s *Settings) ProxyJump() ([]JumpHost, error) {
-	return parseJumpHosts(context.Background(), s.text("proxyjump"))
+	v, ok := s.first("proxyjump")
+	if !ok {
+		return nil, nil
+	}
+	return parseJumpHosts(context.Background(), v.Text)
 }
 
 // ProxyCommand is the command, for the user's shell, whose standard input and
