@@ -72,10 +72,7 @@ func (u *ui) debugf(format string, args ...any) {
 // explain says why a command failed, and what to type.
 func (u *ui) explain(err error) {
 	w := explain(err)
-	lines := []string{"osssh: " + w.what}
-	for _, more := range w.more {
-		lines = append(lines, more)
-	}
+	lines := append([]string{"osssh: " + w.what}, w.more...)
 	if w.hint != "" {
 		lines = append(lines, "hint: "+w.hint)
 	}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/connect"
+	"osssh/internal/terminal"
+	"osssh/reach"
+)
+
+// The words for host keys and connections.
+
+func sayHostKeyRefused(e *reach.HostKeyRefusedError) words {
+	presented := fmt.Sprintf("%s %s", keyTypeName(e.Key), ssh.FingerprintSHA256(e.Key))
+	if e.ByConsole {
+		return words{
+			what: fmt.Sprintf("%s shows host key %s, which its console does not name: something else may answer at this address", e.Server.Name, presented),
+			hint: "openstack console log show " + e.Server.ID,
+		}
+	}
+	w := words{what: fmt.Sprintf("the host key of %s has changed to %s", e.Server.Name, presented)}
+	for _, line := range e.Known {
+		w.more = append(w.more, fmt.Sprintf("known is %s %s (%s:%d)", keyTypeName(line.Key), ssh.FingerprintSHA256(line.Key), line.Path, line.Number))
+	}
+	if e.Action != nil {
+		w.more = append(w.more, fmt.Sprintf("its action log has a %s at %s, which makes new host keys", e.Action.Action, e.Action.Start.Format("2006-01-02 15:04 MST")))
+	}
+	if len(e.Known) > 0 {
+		w.hint = fmt.Sprintf("if that is expected: ssh-keygen -R %s -f %s", e.Alias, quote(e.Known[0].Path))
+	}
+	return w
+}
+
+func sayHostKey(e *connect.HostKeyError) words {
+	w := words{what: fmt.Sprintf("host key %s %s: %s", keyTypeName(e.Key), ssh.FingerprintSHA256(e.Key), e.Err)}
+	if errors.Is(e.Err, terminal.ErrNoTerminal) {
+		w.what = fmt.Sprintf("nothing vouches for host key %s %s, and there is no terminal to ask on", keyTypeName(e.Key), ssh.FingerprintSHA256(e.Key))
+		w.hint = "log in from a terminal once"
+	}
+	return w
+}
+
+func sayUnreached(e *reach.UnreachedError) words {
+	w := words{what: e.Server.Name + " does not answer"}
+	if e.Server.Status != "" && e.Server.Status != "ACTIVE" {
+		w.what += ", and is " + e.Server.Status
+	}
+	var failed *connect.DialError
+	if errors.As(e.Err, &failed) {
+		for _, attempt := range failed.Attempts {
+			w.more = append(w.more, fmt.Sprintf("%s: %s", attempt.Candidate, attemptReason(attempt, e.GaveUp)))
+		}
+	}
+	for _, v := range e.Verdicts {
+		if cause, fix := verdictWords(v); cause != "" {
+			w.more = append(w.more, "cause: "+cause)
+			w.hint = fix
+			break
+		}
+	}
+	return w
+}
+
+func attemptReason(a connect.Attempt, gaveUp bool) string {
+	if gaveUp {
+		return fmt.Sprintf("silent for %.1f s", a.Duration.Seconds())
+	}
+	if a.Stage == connect.StageDial {
+		return reason(a.Err)
+	}
+	return fmt.Sprintf("%s: %s", a.Stage, reason(a.Err))
+}
+
+func sayAuth(e *connect.AuthError) words {
+	w := words{what: fmt.Sprintf("the server does not admit user %s with the key offered", e.User), hint: "another user? osssh -l USER NAME"}
+	var ended *connect.DisconnectError
+	switch {
+	case errors.As(e.Err, &ended):
+		w.what += ": " + ended.Message
+	case e.Err != nil:
+		return words{what: fmt.Sprintf("login as %s: %s", e.User, explain(e.Err).what), hint: explain(e.Err).hint}
+	case len(e.Methods) > 0:
+		w.what += fmt.Sprintf(" (it takes %s)", strings.Join(e.Methods, ", "))
+	}
+	return w
+}
+
+func sayDial(e *connect.DialError) words {
+	if len(e.Attempts) == 1 {
+		a := e.Attempts[0]
+		return words{what: fmt.Sprintf("%s: %s", a.Candidate, attemptReason(a, false))}
+	}
+	w := words{what: "no address leads to a login"}
+	for _, a := range e.Attempts {
+		w.more = append(w.more, fmt.Sprintf("%s: %s", a.Candidate, attemptReason(a, false)))
+	}
+	return w
+}

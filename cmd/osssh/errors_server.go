@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/internal/openstack"
+	"osssh/keystore"
+	"osssh/reach"
+	"osssh/resolve"
+)
+
+// The words for servers that cannot be reached by their nature, and for keys.
+
+func sayNotFound(e *resolve.NotFoundError) words {
+	w := words{what: "no server " + e.Name}
+	for _, s := range e.Deleted {
+		w.more = append(w.more, fmt.Sprintf("one of that name was deleted at %s (%s)", s.Updated.Format("2006-01-02 15:04 MST"), s.ID))
+	}
+	var names []string
+	for _, s := range e.Near {
+		names = append(names, s.Name)
+	}
+	switch len(names) {
+	case 0:
+		w.hint = "osssh list"
+	default:
+		w.hint = "did you mean " + strings.Join(names, ", ") + "?"
+	}
+	return w
+}
+
+func sayState(e *reach.StateError) words {
+	id := e.Server.ID
+	w := words{what: fmt.Sprintf("%s is %s", e.Server.Name, e.Server.Status)}
+	if e.Server.Fault != nil {
+		w.what += ": " + e.Server.Fault.Message
+	}
+	switch e.Server.Status {
+	case "BUILD":
+		w.hint = "wait a little: openstack server show " + id
+	case "SHUTOFF":
+		w.hint = "openstack server start " + id
+	case "PAUSED":
+		w.hint = "openstack server unpause " + id
+	case "SUSPENDED":
+		w.hint = "openstack server resume " + id
+	case "SHELVED", "SHELVED_OFFLOADED":
+		w.hint = "openstack server unshelve " + id
+	case "SOFT_DELETED":
+		w.hint = "openstack server restore " + id
+	case "ERROR":
+		w.hint = "openstack server show " + id
+	}
+	return w
+}
+
+func sayNoAddress(e *reach.NoAddressError) words {
+	if e.Wanted.IsValid() {
+		return words{what: fmt.Sprintf("%s has no address %s", e.Server.Name, e.Wanted), hint: "osssh " + quote(e.Server.Name)}
+	}
+	if len(e.Fixed) == 0 {
+		return words{what: fmt.Sprintf("%s has no address at all", e.Server.Name), hint: "openstack server add network " + e.Server.ID + " NETWORK"}
+	}
+	var fixed []string
+	for _, address := range e.Fixed {
+		fixed = append(fixed, address.String())
+	}
+	return words{
+		what: fmt.Sprintf("%s has no address that can be reached from here, only %s", e.Server.Name, strings.Join(fixed, ", ")),
+		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + e.Server.ID + " ADDRESS",
+	}
+}
+
+func sayNoKey(e *reach.NoKeyError) words {
+	w := words{what: fmt.Sprintf("no private key here matches keypair %s of %s", e.Server.KeyName, e.Server.Name)}
+	if e.Server.KeyName == "" {
+		w.what = fmt.Sprintf("%s was made without a keypair, and no private key here fits what its console shows", e.Server.Name)
+	}
+	if e.Wanted.Public != nil {
+		w.more = append(w.more, fmt.Sprintf("it takes %s %s", e.Wanted.Public.Type(), ssh.FingerprintSHA256(e.Wanted.Public)))
+	}
+	w.more = append(w.more, fmt.Sprintf("looked at %d keys in %d files and %d in the agent", e.Result.Looked.Keys, e.Result.Looked.Files, e.Result.Looked.AgentKeys))
+	for _, miss := range e.Result.Misses {
+		w.more = append(w.more, "  "+missWords(miss))
+	}
+	w.hint = "osssh -i FILE " + quote(e.Server.Name) + ", or copy the key to ~/.ssh"
+	return w
+}
+
+// missWords says why a key file that looked right does not count.
+func missWords(m keystore.Miss) string {
+	switch m.Why {
+	case keystore.Other:
+		return m.Path + " is another key"
+	case keystore.HiddenHalf:
+		return m.Path + " is encrypted, and nothing tells whose key it is: name it with -i"
+	case keystore.PublicOnly:
+		return m.Path + " is only the public half"
+	}
+	return fmt.Sprintf("%s: %v", m.Path, m.Err)
+}
+
+// novaAddresses are the addresses of a server as nova knows them.
+func novaAddresses(s openstack.Server) []netip.Addr {
+	var all []netip.Addr
+	for _, addresses := range s.Addresses {
+		for _, a := range addresses {
+			if address, err := netip.ParseAddr(a.Address); err == nil {
+				all = append(all, address)
+			}
+		}
+	}
+	return all
+}
