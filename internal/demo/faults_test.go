@@ -164,7 +164,12 @@ func TestSSHFaults(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 	as(SSHReset)
-	if _, err := open().Read(one); !errors.Is(err, syscall.ECONNRESET) {
+	conn, err := net.Dial("tcp", web.Address().String())
+	if err == nil { // the reset may come before connect has returned
+		_, err = conn.Read(one)
+		_ = conn.Close()
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("reset: %v", err)
 	}
 	as(SSHCloseInKex)
@@ -194,7 +199,8 @@ func TestSSHFaults(t *testing.T) {
 	}
 	_ = hanging.Close()
 	<-opened
-	as(SSHDropMidSession)
+	drop := SSHDropMidSession
+	inject(t, c, Fault{Instance: "web", SSH: &drop, Delay: time.Second}) // time for echo, also on a busy machine
 	session, err := dial(t, web, "debian").NewSession()
 	if err != nil {
 		t.Fatal(err)
