@@ -509,7 +509,7 @@ func (p *configPool) file() string {
 
 func TestEvaluateAgainstSSH(t *testing.T) {
 	o := newOracle(t)
-	const configurations = 600
+	const configurations = 400
 	var g errgroup.Group
 	g.SetLimit(runtime.NumCPU() + 1)
 	type outcome struct {

@@ -106,7 +106,8 @@ func (e *evaluator) readFile(path string, at scope, checkPermission bool, active
 			errs = append(errs, err)
 		}
 		if err := e.ctx.Err(); err != nil {
-			return true, err
+			errs = append(errs, err)
+			break
 		}
 	}
 	return true, errors.Join(errs...)

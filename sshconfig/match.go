@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,17 +73,16 @@ func (e *evaluator) match(rest string, args []string, skipExec bool) (bool, erro
 	return result, nil
 }
 
-// parseMatch reads the criteria. The words are split as 9.2 does, where a
-// double quote is the only quote; what it would refuse is read as 10.1 and
-// later do, by the rules of all other lines.
+// parseMatch reads the criteria. A line that 9.2 understands is split as it
+// does there, where a double quote is the only quote; every other line as 10.1
+// and later do, by the rules of the other keywords.
 func parseMatch(rest string, args []string) ([]criterion, error) {
 	criteria, err := parseCriteria(matchWords(rest))
-	if err != nil {
-		if later, laterErr := parseCriteria(splitAssignments(args)); laterErr == nil {
-			return later, nil
-		}
+	since94 := func(c criterion) bool { return isLaterCriterion(c.name) }
+	if err != nil || slices.ContainsFunc(criteria, since94) {
+		return parseCriteria(splitAssignments(args))
 	}
-	return criteria, err
+	return criteria, nil
 }
 
 // matchWords splits at blanks, double quotes and "=".
@@ -136,7 +136,7 @@ func parseCriteria(words []string) ([]criterion, error) {
 			return append(criteria, c), nil
 		}
 		if takesArgument(c.name) {
-			if !isCriterion(c.name) {
+			if !isCriterion(c.name) && !isLaterCriterion(c.name) {
 				return nil, &CriterionError{Word: word}
 			}
 			if len(words) == 0 || strings.HasPrefix(words[0], "#") || words[0] == "" && !mayBeEmpty(c.name) {
@@ -156,7 +156,14 @@ func isCriterion(name string) bool {
 	switch name {
 	case "host", "originalhost", "user", "localuser", "exec":
 		return true
-	case "localnetwork", "tagged", "version", "command", "sessiontype": // since 9.4 to 10.0
+	}
+	return false
+}
+
+// isLaterCriterion names what came with 9.4 to 10.0.
+func isLaterCriterion(name string) bool {
+	switch name {
+	case "localnetwork", "tagged", "version", "command", "sessiontype":
 		return true
 	}
 	return false

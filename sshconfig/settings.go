@@ -80,12 +80,11 @@ func (s *Settings) IdentityAgent(r Remote) (socket string, set bool, err error) 
 	if !set || isNone(v.Text) {
 		return "", set, nil
 	}
-	if v.Text == "SSH_AUTH_SOCK" {
-		socket, _ = s.options.env(v.Text)
-		return socket, true, nil
-	}
-	if name, ok := strings.CutPrefix(v.Text, "$"); ok && !strings.HasPrefix(name, "{") {
-		socket, _ = s.options.env(name)
+	name, isVariable := strings.CutPrefix(v.Text, "$")
+	if v.Text == "SSH_AUTH_SOCK" || isVariable && !strings.HasPrefix(name, "{") {
+		if value, ok := s.options.env(name); ok {
+			socket = value
+		}
 		return socket, true, nil
 	}
 	socket, err = s.path(v, r)
