@@ -28,7 +28,7 @@ func (s *session) command(line string) *exec.Cmd {
 		"SSH_CLIENT=" + spaced(s.tcp.RemoteAddr()) + " " + fmt.Sprint(i.door.addr.Port),
 	}
 	if runtime.GOOS == "windows" { // cmd.exe does not work without SystemRoot and its like
-		env = append(os.Environ(), env[6], "HOME="+i.home, "USERPROFILE="+i.home)
+		env = append(cmd.Environ(), env[6], "HOME="+i.home, "USERPROFILE="+i.home)
 	}
 	if s.pty != nil {
 		env = append(env, "TERM="+s.pty.Term)
