@@ -120,7 +120,6 @@ func (f *File) Open(passphrase []byte) (*Key, error) {
 	if key.Comment == "" {
 		key.Comment = f.Comment
 	}
-	key.Certificate = f.Certificate
 	return key, nil
 }
 

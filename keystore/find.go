@@ -69,7 +69,7 @@ type Result struct {
 
 // Looked counts what a scan saw.
 type Looked struct {
-	Files      int   // files opened
+	Files      int   // key files read
 	Keys       int   // private keys among them
 	AgentKeys  int   // keys in the agent
 	Truncated  bool  // there are more files than a scan looks at

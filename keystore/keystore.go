@@ -106,5 +106,5 @@ type Key struct {
 	Private     crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey
 	Public      ssh.PublicKey
 	Comment     string
-	Certificate *ssh.Certificate // where the file held one
+	Certificate *ssh.Certificate // from inside a PPK; Marshal puts it into a PPK again
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"strconv"
@@ -193,7 +194,7 @@ func (p *ppk) open(passphrase []byte) (*Key, error) {
 		return p.openWith(nil)
 	}
 	key, err := p.openWith(passphrase)
-	if _, wrong := err.(*WrongPassphraseError); !wrong {
+	if wrong := new(WrongPassphraseError); !errors.As(err, &wrong) {
 		return key, err
 	}
 	// PuTTY on Windows takes the passphrase in the ANSI code page.
@@ -220,11 +221,29 @@ func (p *ppk) openWith(passphrase []byte) (*Key, error) {
 		}
 		return nil, &CorruptError{What: "MAC does not match"}
 	}
-	private, err := ppkPrivate(p.public, plain)
+	return ppkKey(p.public, plain)
+}
+
+// ppkKey pairs the private blob with the public one, which may be a certificate.
+func ppkKey(public, plain []byte) (*Key, error) {
+	parsed, err := ParsePublicBlob(public)
 	if err != nil {
 		return nil, err
 	}
-	return newKey(private)
+	cert, certified := parsed.(*ssh.Certificate)
+	if certified {
+		parsed = cert.Key
+	}
+	private, err := ppkPrivate(parsed, plain)
+	if err != nil {
+		return nil, err
+	}
+	key, err := newKey(private)
+	if err != nil {
+		return nil, err
+	}
+	key.Certificate = cert
+	return key, nil
 }
 
 // sum is the MAC: HMAC-SHA-256 in version 3, HMAC-SHA-1 in version 2.
@@ -242,19 +261,10 @@ func (p *ppk) sum(key, plain []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// ppkPrivate pairs the private blob with the public one, which holds the
-// numbers that both share.
-func ppkPrivate(public, private []byte) (crypto.Signer, error) {
-	parsed, err := ParsePublicBlob(public)
-	if err != nil {
-		return nil, err
-	}
-	if cert, ok := parsed.(*ssh.Certificate); ok {
-		parsed = cert.Key
-	}
-	half, w := wire{rest: parsed.Marshal()}, wire{rest: private}
+// ppkPrivate reads the private blob: the numbers that the public one has not.
+func ppkPrivate(public ssh.PublicKey, private []byte) (key crypto.Signer, err error) {
+	half, w := wire{rest: public.Marshal()}, wire{rest: private}
 	name := string(half.string())
-	var key crypto.Signer
 	switch name {
 	case ssh.KeyAlgoRSA:
 		e, n := half.mpint(), half.mpint()

@@ -29,9 +29,13 @@ func marshalPPK(k *Key, comment string, passphrase []byte, version int, kdf ppkA
 	if err != nil {
 		return nil, err
 	}
+	public := k.Public
+	if k.Certificate != nil {
+		public = k.Certificate
+	}
 	p := &ppk{
-		version: version, algorithm: k.Public.Type(), encryption: ppkPlain,
-		comment: comment, public: k.Public.Marshal(), private: private,
+		version: version, algorithm: public.Type(), encryption: ppkPlain,
+		comment: comment, public: public.Marshal(), private: private,
 	}
 	if len(passphrase) > 0 {
 		p.encryption, p.kdf = ppkCipher, kdf

@@ -285,6 +285,15 @@ func TestReadCertificates(t *testing.T) {
 	tool(t, "puttygen", path, "--certificate", path+"-cert.pub", "-o", ppk, "--new-passphrase", store(t, "p", nil))
 	f, key := mustOpen(t, ppk, "", kind.key(t))
 	if f.Certificate == nil || key.Certificate == nil || f.Type != "ssh-ed25519" {
-		t.Errorf("certificate within a PPK: %+v, type %q", f.Certificate, f.Type)
+		t.Fatalf("certificate within a PPK: %+v, type %q", f.Certificate, f.Type)
+	}
+	// Written again, it is still there.
+	again := store(t, "again.ppk", as(t, key, Options{Format: PPK, PPKVersion: 2}))
+	if out := tool(t, "puttygen", again, "--cert-info"); !strings.Contains(out, "someone") {
+		t.Errorf("puttygen tells of the certificate: %s", out)
+	}
+	f, _ = mustOpen(t, again, "", kind.key(t))
+	if f.Certificate == nil {
+		t.Error("certificate is lost")
 	}
 }

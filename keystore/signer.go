@@ -24,7 +24,8 @@ type Prompt struct {
 	Try     int // 1 to 3
 }
 
-// Asker gets a passphrase from the user. An empty one gives up.
+// Asker gets a passphrase from the user. An empty one gives up. What it returns
+// is overwritten after use.
 type Asker = func(context.Context, Prompt) ([]byte, error)
 
 // Signer gives a signer for the identity. The file is read and judged now. Its
@@ -111,14 +112,16 @@ func (f *File) openAsking(ctx context.Context, ask Asker) (*Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		given := len(passphrase)
-		key, err := f.Open(slices.Concat([]byte{}, passphrase))
+		if passphrase == nil {
+			passphrase = []byte{}
+		}
+		key, err := f.Open(passphrase)
 		clear(passphrase)
 		var wrong *WrongPassphraseError
 		switch {
 		case !errors.As(err, &wrong):
 			return key, err
-		case given == 0:
+		case len(passphrase) == 0:
 			return nil, &PassphraseMissingError{Path: f.Path}
 		case try == maxTries:
 			return nil, err
