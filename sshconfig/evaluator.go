@@ -188,10 +188,12 @@ func (e *evaluator) setting(name string, k keyword, rest string, args []string, 
 	}
 	switch k.kind {
 	case kindEach, kindLines:
-		return e.add(name, k, at, texts)
+		return e.add(name, k, at.origin, texts[0])
 	case kindSendEnv:
-		e.sendEnv(at.origin, texts)
-		return nil
+		return e.sendEnv(k, at.origin, texts)
+	}
+	if _, ok := e.values[name]; !ok && k.max > 0 && len(texts) > k.max {
+		return ErrTooManyValues
 	}
 	e.set(name, at.origin, texts...)
 	return nil
@@ -284,38 +286,41 @@ func (e *evaluator) set(name string, origin Origin, texts ...string) {
 			return
 		}
 	}
-	if k := e.keywords[name]; k.max > 0 && len(texts) > k.max {
-		texts = texts[:k.max]
-	}
 	for _, text := range texts {
 		e.values[name] = append(e.values[name], Value{text, origin})
 	}
 }
 
-// add keeps a value beside those that are there, each once. As in ssh the
-// system's files do not make a user's value double.
-func (e *evaluator) add(name string, k keyword, at scope, texts []string) error {
+// add keeps a value beside those that are there, each once.
+func (e *evaluator) add(name string, k keyword, origin Origin, text string) error {
 	for _, v := range e.values[name] {
-		if v.Text == texts[0] {
+		if v.Text == text {
 			return nil
 		}
 	}
-	if k.max > 0 && len(e.values[name]) >= k.max {
+	if len(e.values[name]) >= k.max {
 		return ErrTooManyValues
 	}
-	e.values[name] = append(e.values[name], Value{texts[0], at.origin})
+	e.values[name] = append(e.values[name], Value{text, origin})
 	return nil
 }
 
 // sendEnv adds patterns; "-pattern" takes those away that it matches.
-func (e *evaluator) sendEnv(origin Origin, patterns []string) {
+func (e *evaluator) sendEnv(k keyword, origin Origin, patterns []string) error {
 	for _, p := range patterns {
 		if without, ok := strings.CutPrefix(p, "-"); ok {
 			e.values["sendenv"] = slices.DeleteFunc(e.values["sendenv"], func(v Value) bool { return matchPattern(v.Text, without) })
 			continue
 		}
+		if len(e.values["sendenv"]) >= k.max {
+			return ErrTooManyValues
+		}
 		e.values["sendenv"] = append(e.values["sendenv"], Value{p, origin})
 	}
+	if len(e.values["sendenv"]) == 0 {
+		delete(e.values, "sendenv")
+	}
+	return nil
 }
 
 // text is the first value of a keyword so far.

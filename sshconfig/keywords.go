@@ -32,7 +32,7 @@ type keyword struct {
 	kind    kind
 	alias   string            // the keyword that this is an old name for
 	choices map[string]string // of kindChoice: what may be written → how it is kept
-	max     int               // of kindList and kindEach: how many values
+	max     int               // how many values, 0 for any number
 }
 
 // yesNo are the words of a flag, with more that its keyword takes.
@@ -60,10 +60,12 @@ func logLevels() map[string]string {
 	return m
 }
 
-// OpenSSH's limits of readconf.h and pathnames.h.
+// OpenSSH's limits (readconf.h), and one for what it does not limit.
 const (
 	maxIdentityFiles = 100
 	maxHostsFiles    = 32
+	maxCanonical     = 32
+	maxLines         = 1000
 )
 
 // keywords are those of OpenSSH 9.2 (readconf.c), what came until 10.5, the
@@ -79,7 +81,7 @@ func keywords() map[string]keyword {
 		"identityagent":        {kind: kindAgent},
 		"proxyjump":            {kind: kindJump},
 		"port":                 {kind: kindPort},
-		"sendenv":              {kind: kindSendEnv},
+		"sendenv":              {kind: kindSendEnv, max: maxLines},
 		"setenv":               {kind: kindSetEnv},
 		"globalknownhostsfile": {kind: kindList, max: maxHostsFiles},
 		"userknownhostsfile":   {kind: kindList, max: maxHostsFiles},
@@ -125,9 +127,10 @@ func keywords() map[string]keyword {
 	add(keyword{kind: kindAlgorithms},
 		"hostkeyalgorithms", "casignaturealgorithms", "hostbasedacceptedalgorithms", "pubkeyacceptedalgorithms")
 	add(keyword{kind: kindCommand}, "knownhostscommand", "localcommand", "proxycommand", "remotecommand", "versionaddendum")
+	add(keyword{kind: kindList, max: maxCanonical}, "canonicaldomains", "canonicalizepermittedcnames")
 	add(keyword{kind: kindList},
-		"canonicaldomains", "canonicalizepermittedcnames", "channeltimeout", "logverbose", "permitremoteopen", "revokedhostkeys")
-	add(keyword{kind: kindLines}, "dynamicforward", "localforward", "remoteforward")
+		"channeltimeout", "logverbose", "permitremoteopen", "revokedhostkeys")
+	add(keyword{kind: kindLines, max: maxLines}, "dynamicforward", "localforward", "remoteforward")
 	add(keyword{kind: kindArguments},
 		"addkeystoagent", "controlpersist", "escapechar", "fingerprinthash", "forwardagent", "ipqos", "obscurekeystroketiming",
 		"rekeylimit", "streamlocalbindmask", "syslogfacility", "tunneldevice")
