@@ -39,7 +39,7 @@ lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
 	for os in linux darwin windows; do GOOS=$$os $(GO) vet -tags $(TAGS) ./... || exit 1; done
-	$(GO) vet -tags $(TAGS),e2e ./e2e/...
+	$(GO) vet -tags $(TAGS),e2e ./e2e/... ./internal/demo
 	$(GO) run $(STATICCHECK) -tags $(TAGS) ./...
 
 # Each fuzz target for FUZZTIME.
@@ -52,9 +52,11 @@ fuzz:
 	done
 
 # Against a real OpenStack, which e2e/cloud/up brings up on this machine (as root).
-e2e: build
+e2e: TOOLS += vim-tiny
+e2e: tools build
 	e2e/cloud/up
 	$(GO) test -count=1 -tags $(TAGS),e2e -v ./e2e/...
+	$(GO) test -count=1 -tags $(TAGS),e2e -run TestOpenStackClient ./internal/demo
 
 e2e-full: e2e
 	e2e/cloud/check
