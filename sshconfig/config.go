@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Options is what an evaluation of ssh_config depends on. Nothing is read from
@@ -30,6 +31,7 @@ type Options struct {
 	Env            func(name string) (string, bool)                                // nil: no variable is set
 	HomeOf         func(user string) (string, error)                               // for "~user"; nil: there is no such user
 	Exec           func(ctx context.Context, command string) (exit int, err error) // runs Match exec; nil: such a block never matches
+	ExecLimit      time.Duration                                                   // for each command; 0: 10 seconds
 	LocalAddresses func() ([]netip.Addr, error)                                    // for Match localnetwork; nil: none
 	// Canonical looks up a fully qualified name and says how the resolver
 	// calls that host; false: there is none. nil: CanonicalDomains finds

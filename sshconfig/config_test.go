@@ -429,12 +429,10 @@ func TestGlob(t *testing.T) {
 }
 
 func TestMatchExecHasATimeLimit(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
 	start := time.Now()
-	_, err := Evaluate(ctx, Options{
+	_, err := Evaluate(context.Background(), Options{
 		Host: "web", File: writeFile(t, filepath.Join(t.TempDir(), "c"), "Match exec \"sleep 60 & wait\"\nUser a\n"),
-		Exec: Shell{Path: "/bin/sh"}.Exec,
+		Exec: Shell{Path: "/bin/sh"}.Exec, ExecLimit: 200 * time.Millisecond,
 	})
 	var exec *ExecError
 	if !errors.As(err, &exec) || !errors.Is(err, context.DeadlineExceeded) {
@@ -442,6 +440,23 @@ func TestMatchExecHasATimeLimit(t *testing.T) {
 	}
 	if d := time.Since(start); d > 5*time.Second {
 		t.Errorf("took %v", d)
+	}
+}
+
+func TestEvaluateCanBeCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := Evaluate(ctx, Options{
+		Host: "web", File: writeFile(t, filepath.Join(t.TempDir(), "c"), "Match exec x\nUser a\nMatch exec y\n"),
+		Exec: func(_ context.Context, command string) (int, error) {
+			if command == "y" {
+				t.Error("went on after the end of the context")
+			}
+			cancel()
+			return 0, nil
+		},
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -513,7 +528,8 @@ func TestCanonicalize(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	s := mustEvaluate(t, "User a\nRhostsAuthentication yes\nMatch final\nPort 1\n", nil)
-	if w := s.Warnings(); len(w) != 1 || w[0].Line != 2 || !errors.Is(w[0], ErrObsolete) {
+	var obsolete *ObsoleteKeywordError
+	if w := s.Warnings(); len(w) != 1 || w[0].Line != 2 || !errors.As(w[0], &obsolete) || obsolete.Keyword != "rhostsauthentication" {
 		t.Errorf("got %v", w)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -31,12 +32,15 @@ type UnknownKeywordError struct{ Keyword string }
 
 func (e *UnknownKeywordError) Error() string { return fmt.Sprintf("%q is no keyword", e.Keyword) }
 
-var (
-	// ErrNotOnCommandLine is a Host, Match or Include among the overrides.
-	ErrNotOnCommandLine = errors.New("not possible on the command line")
-	// ErrObsolete is a keyword that no longer means anything.
-	ErrObsolete = errors.New("keyword is obsolete and without effect")
-)
+// ObsoleteKeywordError is a keyword that no longer means anything.
+type ObsoleteKeywordError struct{ Keyword string }
+
+func (e *ObsoleteKeywordError) Error() string {
+	return fmt.Sprintf("%q is obsolete and has no effect", e.Keyword)
+}
+
+// ErrNotOnCommandLine is a Host, Match or Include among the overrides.
+var ErrNotOnCommandLine = errors.New("not possible on the command line")
 
 // evaluator is the state while configuration is read.
 type evaluator struct {
@@ -85,7 +89,7 @@ func (e *evaluator) commandLine() error {
 		return &UnsafeNameError{Name: e.o.Host}
 	}
 	if e.o.Port != 0 {
-		e.set("port", Origin{}, fmt.Sprint(e.o.Port))
+		e.set("port", Origin{}, strconv.Itoa(e.o.Port))
 	}
 	return nil
 }
@@ -124,7 +128,7 @@ func (e *evaluator) line(line string, at scope, active *bool) error {
 	case kindIgnored:
 	case kindObsolete:
 		if !e.final { // the second pass would say it again
-			e.warnings = append(e.warnings, Problem{at.origin.Path, at.origin.Line, fail(ErrObsolete)})
+			e.warnings = append(e.warnings, Problem{at.origin.Path, at.origin.Line, &ObsoleteKeywordError{Keyword: name}})
 		}
 	default:
 		err = e.setting(name, k, rest, args, at, *active)
@@ -256,7 +260,9 @@ func (e *evaluator) parseOne(k keyword, arg string) ([]string, error) {
 		}
 		_, err = parseTime(arg)
 	case kindPort:
-		_, err = parsePort(e.ctx, arg)
+		var port int
+		port, err = parsePort(e.ctx, arg)
+		arg = strconv.Itoa(port)
 	case kindAlgorithms:
 		_, err = assembleAlgorithms(arg)
 	case kindAgent:

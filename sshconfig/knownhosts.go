@@ -39,14 +39,20 @@ type entry struct {
 	names  string // the name field as written: patterns or one hash
 }
 
-// Problem is a line that could not be used. Only that line is lost.
+// Problem is a line that could not be used, or has no effect. Only that line
+// is lost.
 type Problem struct {
 	Path string
-	Line int // from 1
+	Line int // from 1; 0 for the whole file
 	Why  error
 }
 
-func (p Problem) Error() string { return fmt.Sprintf("%s:%d: %v", p.Path, p.Line, p.Why) }
+func (p Problem) Error() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: %v", p.Path, p.Why)
+	}
+	return fmt.Sprintf("%s:%d: %v", p.Path, p.Line, p.Why)
+}
 
 func (p Problem) Unwrap() error { return p.Why }
 

@@ -288,3 +288,47 @@ func sshVerdict(log string) string {
 	}
 	return "no verdict"
 }
+
+func TestAlgorithmsAgainstSSH(t *testing.T) {
+	sshPath, sshd := tool(t, "ssh"), tool(t, "sshd")
+	dir := t.TempDir()
+	ed, ec, rsaKey, ca := newKey(t, ssh.KeyAlgoED25519), newKey(t, ssh.KeyAlgoECDSA256), newKey(t, ssh.KeyAlgoRSA), newKey(t, ssh.KeyAlgoED25519)
+	conf := sshdConfig(t, dir, map[string]testKey{"ed": ed}, hostCert(t, ed, ca, nil))
+	for i, lines := range []string{
+		"", "web " + ed.text(), "web " + ec.text(), "web " + rsaKey.text(), "web " + rsaKey.text() + "\nweb " + ec.text(),
+		"@cert-authority * " + ca.text(), "@cert-authority * " + rsaKey.text() + "\nweb " + rsaKey.text(), "@revoked web " + ec.text(),
+	} {
+		path := writeFile(t, filepath.Join(dir, fmt.Sprint("kh", i)), lines+"\n")
+		known, _, err := ReadKnownHosts(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := known.Lookup("web").Algorithms(nil)
+		log, _ := exec.Command(sshPath, "-vv", "-F", "none", "-o", "ProxyCommand="+sshd+" -i -f "+conf, "-o", "UserKnownHostsFile="+path,
+			"-o", "GlobalKnownHostsFile=none", "-o", "BatchMode=yes", "-o", "IdentityFile=none", "-o", "IdentityAgent=none", "web").CombinedOutput()
+		m := regexp.MustCompile(`host key algorithms: (\S+)`).FindSubmatch(log)
+		if m == nil {
+			t.Fatalf("ssh said nothing of its algorithms:\n%s", log)
+		}
+		// ssh offers all; of those that we offer the order is the same.
+		theirs := slices.DeleteFunc(strings.Split(string(m[1]), ","), func(a string) bool { return !slices.Contains(ours, a) })
+		if !slices.Equal(ours, theirs) {
+			t.Errorf("%.50q:\nours %v\nssh  %v", lines, ours, theirs)
+		}
+	}
+}
+
+func BenchmarkParseKnownHosts(b *testing.B) {
+	keys := []string{newKey(b, ssh.KeyAlgoED25519).text(), newKey(b, ssh.KeyAlgoECDSA256).text(), newKey(b, ssh.KeyAlgoRSA).text()}
+	var content strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&content, "%s %s\n", hashName(fmt.Sprint("host", i)), keys[i%3])
+	}
+	for b.Loop() {
+		k, _, err := ParseKnownHosts(strings.NewReader(content.String()), "kh")
+		if err != nil {
+			b.Fatal(err)
+		}
+		k.Lookup("openstack-1", "10.0.0.1")
+	}
+}

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// matchExecLimit is how long a command of Match exec may take; ssh waits for
+// defaultExecLimit is how long a command of Match exec may take; ssh waits for
 // ever.
-const matchExecLimit = 10 * time.Second
+const defaultExecLimit = 10 * time.Second
 
 // grammarVersion is what Match version compares: the OpenSSH whose
 // configuration can be read here.
@@ -38,7 +38,7 @@ func (e *CriterionError) Error() string { return fmt.Sprintf("%q is no criterion
 // ExecError is a command of Match exec that could not be run to its end.
 type ExecError struct {
 	Command string
-	Err     error // context.DeadlineExceeded after 10 seconds
+	Err     error // context.DeadlineExceeded after the time limit
 }
 
 func (e *ExecError) Error() string { return fmt.Sprintf("command %q: %v", e.Command, e.Err) }
@@ -278,7 +278,11 @@ func (e *evaluator) exec(command string, run bool) (bool, error) {
 	if err != nil || !run || e.o.Exec == nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, matchExecLimit)
+	limit := e.o.ExecLimit
+	if limit == 0 {
+		limit = defaultExecLimit
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, limit)
 	defer cancel()
 	exit, err := e.o.Exec(ctx, command)
 	if ctx.Err() != nil {

@@ -3,6 +3,7 @@ package sshconfig
 import (
 	"context"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -52,7 +53,7 @@ func (s *Settings) HostName() string {
 
 // Port is from 1 to 65535, 0 where nothing sets it.
 func (s *Settings) Port() int {
-	port, err := parsePort(context.Background(), s.text("port"))
+	port, err := strconv.Atoi(s.text("port"))
 	if err != nil {
 		return 0
 	}
