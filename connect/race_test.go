@@ -51,12 +51,28 @@ func TestDialPrefersTheFirst(t *testing.T) {
 
 func TestDialPutsOffTheNextWhileOneShowsLife(t *testing.T) {
 	f := newFake(t)
+	f.wrap = func(c net.Conn) net.Conn { return &hesitant{Conn: c, times: 2} }
 	var second atomic.Int32
-	slow := listen(t, func(c net.Conn) { time.Sleep(200 * time.Millisecond); f.serve(c) })
+	slow := listen(t, f.serve)
 	dial(t, configFor(t), slow, listen(t, func(c net.Conn) { second.Add(1); silent(c) }))
 	if second.Load() != 0 {
 		t.Error("the second was dialled although the first came along")
 	}
+}
+
+// hesitant thinks before each of its first writes: the identification and the
+// key exchange.
+type hesitant struct {
+	net.Conn
+	times int
+}
+
+func (c *hesitant) Write(p []byte) (int, error) {
+	if c.times > 0 {
+		c.times--
+		time.Sleep(200 * time.Millisecond)
+	}
+	return c.Conn.Write(p)
 }
 
 func TestDialKeepsEveryFailure(t *testing.T) {

@@ -213,6 +213,32 @@ func TestSSHDLocalOutputBreaks(t *testing.T) {
 	}
 }
 
+// Nobody reads the output any more, and yet the input goes on.
+func TestSSHDInputOutlivesOutput(t *testing.T) {
+	server := startSSHD(t)
+	client := dial(t, server.config, server.Candidate)
+	r, w := io.Pipe()
+	broken := writerFunc(func([]byte) (int, error) {
+		time.AfterFunc(300*time.Millisecond, func() { io.WriteString(w, "9\n") })
+		return 0, syscall.EPIPE
+	})
+	exit, _, _ := run(t, client, SessionOptions{Command: "echo; read n; exit $n", Stdin: r, Stdout: broken})
+	w.Close()
+	if exit.Status != 9 {
+		t.Errorf("got %+v", exit)
+	}
+}
+
+func TestSSHDLocalErrorOutputBreaks(t *testing.T) {
+	server := startSSHD(t)
+	client := dial(t, server.config, server.Candidate)
+	broken := writerFunc(func([]byte) (int, error) { return 0, syscall.EPIPE })
+	exit, err := client.Session(context.Background(), SessionOptions{Command: "head -c 5000000 /dev/zero >&2; exit 3", Stderr: broken})
+	if err != nil || exit.Status != 3 {
+		t.Errorf("got %+v, %v", exit, err)
+	}
+}
+
 func TestLocalOutputBreaksElsewhere(t *testing.T) {
 	f := newFake(t)
 	f.session = func(channel ssh.Channel, requests <-chan *ssh.Request) {

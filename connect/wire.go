@@ -33,7 +33,6 @@ type wire struct {
 // close of the session that came in order, and a good status be taken for none.
 const settle = 100 * time.Millisecond
 
-
 // newWire calls identified once, with the server's identification string.
 func newWire(conn net.Conn, identified func(string)) *wire {
 	return &wire{Conn: conn, identified: identified, ack: newQuickAck(conn)}
