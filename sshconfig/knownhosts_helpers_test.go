@@ -89,6 +89,21 @@ func (k testKey) write(t testing.TB, path string) string {
 // hostCert is a certificate for key, signed by ca.
 func hostCert(t testing.TB, key, ca testKey, change func(*ssh.Certificate)) *ssh.Certificate {
 	t.Helper()
+	return hostCertBy(t, key, ca.signer, change)
+}
+
+// sha1Signer signs as old authorities did.
+func sha1Signer(t testing.TB, key testKey) ssh.Signer {
+	t.Helper()
+	signer, err := ssh.NewSignerWithAlgorithms(key.signer.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+func hostCertBy(t testing.TB, key testKey, ca ssh.Signer, change func(*ssh.Certificate)) *ssh.Certificate {
+	t.Helper()
 	cert := &ssh.Certificate{
 		Key:         key.public(),
 		CertType:    ssh.HostCert,
@@ -98,7 +113,7 @@ func hostCert(t testing.TB, key, ca testKey, change func(*ssh.Certificate)) *ssh
 	if change != nil {
 		change(cert)
 	}
-	if err := cert.SignCert(rand.Reader, ca.signer); err != nil {
+	if err := cert.SignCert(rand.Reader, ca); err != nil {
 		t.Fatal(err)
 	}
 	return cert

@@ -2,7 +2,9 @@ package sshconfig
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -133,6 +135,8 @@ func TestCheck(t *testing.T) {
 			cert(func(c *ssh.Certificate) { c.CertType = ssh.UserCert }), unknown},
 		{"critical option", "@cert-authority * " + ca.text(),
 			cert(func(c *ssh.Certificate) { c.CriticalOptions = map[string]string{"force-command": "x"} }), unknown},
+		{"certificate signed with SHA-1", "@cert-authority * " + rsaKey.text(), hostCertBy(t, host, sha1Signer(t, rsaKey), nil), unknown},
+		{"certificate signed with SHA-2 by RSA", "@cert-authority * " + rsaKey.text(), hostCert(t, host, rsaKey, nil), "1"},
 		{"tampered certificate", "@cert-authority * " + ca.text(), tampered, unknown},
 		{"expired certificate of a known key", "@cert-authority * " + ca.text() + "\nweb " + host.text(),
 			cert(func(c *ssh.Certificate) { c.ValidBefore = 1 }), "2"},
@@ -270,6 +274,44 @@ func TestReadKnownHosts(t *testing.T) {
 	}
 	if _, _, err := ReadKnownHosts(filepath.Join(dir, "missing")); err != nil {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+func TestShortRSAKeyIsNotRead(t *testing.T) {
+	public, err := ssh.NewPublicKey(&rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), minRSABits-2, 1), E: 65537})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := parse(t, "web "+keyText(public)+"\n"); len(problems) != 1 || !errors.Is(problems[0], ErrRSATooShort) {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func TestMatchPatternList(t *testing.T) {
+	long := strings.Repeat("x", maxSubpattern)
+	for _, c := range []struct {
+		s, list string
+		want    listMatch
+	}{
+		{"web", "web", listMatched},
+		{"web", "db,w?b", listMatched},
+		{"web", "w*,!web", listNegated},
+		{"web", "!web,w*", listNegated},
+		{"web", "!db", listNoMatch},
+		{"web", "", listNoMatch},
+		{"", "*", listMatched},
+		{"", "?", listNoMatch},
+		{"web", "w**?", listMatched},
+		{"web", "web?", listNoMatch},
+		{"web", "WEB", listMatched},
+		{"!web", "!!web", listNegated},
+		{"web", "web," + long, listMatched},
+		{"web", "web,x" + long, listNoMatch},
+		{"web", "!web,x" + long, listNegated},
+	} {
+		if got := matchPatternList(c.s, c.list, true); got != c.want {
+			t.Errorf("%q, %.20q: %v, want %v", c.s, c.list, got, c.want)
+		}
 	}
 }
 
