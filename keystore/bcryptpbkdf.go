@@ -12,12 +12,8 @@ import (
 const bcryptHashSize = 32
 
 // bcryptPBKDF derives size bytes as OpenBSD's bcrypt_pbkdf(3) does: PBKDF2 with
-// bcrypt in the place of HMAC, and the output bytes of the blocks interleaved. An empty
-// passphrase has no key there: it is a wrong one.
+// bcrypt in the place of HMAC, and the output bytes of the blocks interleaved.
 func bcryptPBKDF(passphrase, salt []byte, rounds, size int) ([]byte, error) {
-	if len(passphrase) == 0 {
-		return nil, &WrongPassphraseError{}
-	}
 	blocks := (size + bcryptHashSize - 1) / bcryptHashSize
 	out := make([]byte, blocks*bcryptHashSize)
 	hashed := sha512.Sum512(passphrase)

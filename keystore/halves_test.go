@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/asn1"
+	"encoding/pem"
 	"errors"
 	"math/big"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+	"golang.org/x/crypto/ssh"
 )
 
 // TestHalves: each number of a key is held against the others.
@@ -70,6 +72,51 @@ func TestHalves(t *testing.T) {
 	if _, err := newECDSA("nistp224", point, scalar); !errors.As(err, &unsupported) {
 		t.Errorf("P-224: %v", err)
 	}
+}
+
+// TestOpenSSHLies: files that only a hand can have made.
+func TestOpenSSHLies(t *testing.T) {
+	key, other := fresh(t).Private.(ed25519.PrivateKey), fresh(t).Private.(ed25519.PrivateKey)
+	public := appendString(nil, key[32:])
+	whole := opensshFile(ssh.KeyAlgoED25519, public, appendString(public[:36:36], key))
+	if _, err := mustParse(t, whole).Open(nil); err != nil {
+		t.Fatal(err)
+	}
+	var corrupt *CorruptError
+	mixed := append(bytes.Clone(key[:32]), other[32:]...)
+	if _, err := mustParse(t, opensshFile(ssh.KeyAlgoED25519, public, appendString(public[:36:36], mixed))).Open(nil); !errors.As(err, &corrupt) {
+		t.Errorf("two public keys: %v", err)
+	}
+	block, _ := pem.Decode(opensshWith(16))
+	for name, change := range map[string]func([]byte) []byte{
+		"an uneven section": func(b []byte) []byte { return append(b[:len(b)-132], appendString(nil, make([]byte, 127))...) },
+		"an empty section":  func(b []byte) []byte { return append(b[:len(b)-132], 0, 0, 0, 0) },
+		"more behind":       func(b []byte) []byte { return append(b, 0) },
+		"another beginning": func(b []byte) []byte { return b[1:] },
+		"a KDF and no cipher": func(b []byte) []byte {
+			return bytes.Replace(b, appendString(nil, "aes256-ctr"), appendString(nil, "none"), 1)
+		},
+	} {
+		if _, err := Parse(encodePEM(labelOpenSSH, change(bytes.Clone(block.Bytes)))); !errors.As(err, &corrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var unsupported *UnsupportedError
+	for old, changed := range map[string]string{"aes256-ctr": "rot13", "bcrypt": "argon2"} {
+		data := bytes.Replace(block.Bytes, appendString(nil, old), appendString(nil, changed), 1)
+		if _, err := Parse(encodePEM(labelOpenSSH, data)); !errors.As(err, &unsupported) {
+			t.Errorf("%s: %v", changed, err)
+		}
+	}
+}
+
+func mustParse(t *testing.T, data []byte) *File {
+	t.Helper()
+	f, err := Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func TestWire(t *testing.T) {
@@ -206,6 +253,7 @@ func TestPPKLies(t *testing.T) {
 		"a cut public":      func(p *ppk) { p.public = p.public[:20] },
 		"a cut private":     func(p *ppk) { p.private = p.private[:20] },
 		"no private":        func(p *ppk) { p.private = nil },
+		"over 256 KiB":      func(p *ppk) { p.private = append(bytes.Clone(p.private), make([]byte, 256<<10)...) },
 		"a long seed":       func(p *ppk) { p.private = appendString(nil, make([]byte, 33)) },
 	} {
 		p := whole
@@ -250,6 +298,11 @@ func TestPPKForm(t *testing.T) {
 		if _, err := Parse([]byte(strings.Replace(whole, change[0], change[1], 1))); !errors.As(err, &unsupported) {
 			t.Errorf("%s: %v", change[1], err)
 		}
+	}
+	var corrupt *CorruptError
+	uneven := strings.Replace(string(ppkWith("8", "1", "1")), "Private-Lines: 1\nAAAA", "Private-Lines: 1\n", 1)
+	if _, err := Parse([]byte(uneven)); !errors.As(err, &corrupt) || corrupt.What != "encrypted part has a wrong length" {
+		t.Errorf("an encrypted part of 45 bytes: %v", err)
 	}
 	if _, err := Parse([]byte(whole + "more\n")); err != nil {
 		t.Errorf("text behind: %v", err)

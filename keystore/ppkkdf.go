@@ -15,10 +15,7 @@ type ppkKeys struct{ cipher, iv, mac []byte }
 // keys derives the keys from a passphrase; an unencrypted file has none.
 func (p *ppk) keys(passphrase []byte) ppkKeys {
 	switch {
-	case p.version == 2:
-		if p.encryption == ppkPlain {
-			passphrase = nil
-		}
+	case p.version == 2: // where there is none, the MAC's key comes from the empty one
 		return ppkKeysV2(passphrase)
 	case p.encryption == ppkPlain:
 		return ppkKeys{} // the MAC's key is empty: it guards against accidents only

@@ -281,6 +281,14 @@ func TestReadCertificates(t *testing.T) {
 	if f.Certificate == nil || f.Certificate.KeyId != "someone" {
 		t.Fatalf("certificate beside: %+v", f.Certificate)
 	}
+	// Beside another key it is nothing.
+	stranger := store(t, "key", as(t, fresh(t), Options{Format: OpenSSH}))
+	if data, err := os.ReadFile(path + "-cert.pub"); err != nil || os.WriteFile(stranger+"-cert.pub", data, 0o600) != nil {
+		t.Fatal(err)
+	}
+	if f, err := Read(stranger); err != nil || f.Certificate != nil {
+		t.Errorf("certificate of another key: %+v, %v", f.Certificate, err)
+	}
 	ppk := filepath.Join(t.TempDir(), "key.ppk")
 	tool(t, "puttygen", path, "--certificate", path+"-cert.pub", "-o", ppk, "--new-passphrase", store(t, "p", nil))
 	f, key := mustOpen(t, ppk, "", kind.key(t))
