@@ -171,7 +171,9 @@ func (a *authSettings) url() string {
 }
 
 // spreadDomain lets domain_id and domain_name stand for the user's and the
-// project's domain where the login is for a project.
+// project's domain where the login is for a project. As in openstacksdk's
+// _handle_domain_id, a domain_id fills in beside a user_domain_name, and goes
+// before it.
 func (a *authSettings) spreadDomain() {
 	if a.text("project_id", "project_name") == "" && a.project == "" {
 		return
@@ -183,7 +185,7 @@ func (a *authSettings) spreadDomain() {
 			continue
 		}
 		for _, who := range []string{"user_", "project_"} {
-			if a.text(who+"domain_id", who+"domain_name") == "" {
+			if a.values[who+key] == nil {
 				a.values[who+key] = value
 			}
 		}

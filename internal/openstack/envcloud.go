@@ -41,6 +41,6 @@ func (c *configuration) addEnvironment() (bool, error) {
 			settings[key] = value
 		}
 	}
-	c.clouds[c.envName] = settings
+	c.clouds[c.envName] = layer(settings)
 	return true, nil
 }

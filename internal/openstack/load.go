@@ -129,7 +129,7 @@ func readConfiguration(o Options) (*configuration, error) {
 	clouds, _ := all["clouds"].(tree)
 	for name, value := range clouds {
 		settings, _ := value.(tree)
-		c.clouds[name] = underscored(settings)
+		c.clouds[name] = layer(settings)
 	}
 	return c, nil
 }
@@ -244,7 +244,7 @@ func (c *configuration) profile(name string, own tree) (tree, error) {
 		return nil, err
 	}
 	c.files = append(c.files, file)
-	return underscored(settings), nil
+	return layer(settings), nil
 }
 
 // format puts settings in for "{name}" in others, as Python's str.format does;

@@ -117,6 +117,12 @@ func TestLoad(t *testing.T) {
 			}, nil, nil,
 			func(c *Cloud) any { return []string{c.AuthURL, c.Auth.Username, c.Interface, c.Region} },
 			[]string{"http://vendor/v3", "u", "internal", "V"}},
+		{"endpoint_type is interface's old name, and goes before the profile's",
+			map[string]string{
+				"work/clouds.yaml":        "clouds: {a: {profile: v, endpoint-type: adminURL, auth: {username: u}}}",
+				"work/clouds-public.yaml": "public-clouds: {v: {interface: internal, auth: {auth_url: 'http://k'}}}",
+			}, nil, nil,
+			func(c *Cloud) any { return c.Interface }, "admin"},
 		{"the profile's old key",
 			map[string]string{
 				"work/clouds.yaml":        "clouds: {a: {cloud: vendor, auth: {username: u}}}",
@@ -178,7 +184,7 @@ func TestLoad(t *testing.T) {
 			func(c *Cloud) any {
 				return []string{c.Auth.UserDomainID, c.Auth.UserDomainName, c.Auth.ProjectDomainID, c.Auth.DomainID}
 			},
-			[]string{"", "own", "d", ""}},
+			[]string{"d", "own", "d", ""}},
 		{"a domain is the scope where there is no project",
 			map[string]string{"work/clouds.yaml": "clouds: {a: {auth: {auth_url: 'http://k', username: u, domain_name: d, user_domain_id: x}}}"}, nil, nil,
 			func(c *Cloud) any { return []string{c.Auth.DomainName, c.Auth.ProjectDomainID} }, []string{"d", ""}},

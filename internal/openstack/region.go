@@ -92,5 +92,5 @@ func regionEntry(item any) (region, error) {
 	if _, ok := values["auth"].(tree); !ok && values["auth"] != nil {
 		return region{}, errRegionEntry
 	}
-	return region{name: name, values: underscored(values)}, nil
+	return region{name: name, values: layer(values)}, nil
 }

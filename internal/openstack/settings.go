@@ -74,7 +74,7 @@ func (c *configuration) cloud(name string, merged tree) (*Cloud, error) {
 	cloud := &Cloud{
 		Name:      name,
 		Region:    s.text("region_name"),
-		Interface: s.iface("interface", "endpoint_type"),
+		Interface: s.iface("interface"),
 		TLS:       s.tls(),
 		Networks:  s.networks(),
 		Private:   boolean(merged["private"]),
@@ -142,7 +142,7 @@ func (s *settings) services() map[string]ServiceConfig {
 			prefix := strings.ReplaceAll(alias, "-", "_")
 			endpoint = append(endpoint, prefix+"_endpoint_override", prefix+"_endpoint")
 			region = append(region, prefix+"_region_name")
-			iface = append(iface, prefix+"_interface", prefix+"_endpoint_type")
+			iface = append(iface, prefix+"_interface")
 		}
 		own := ServiceConfig{Endpoint: s.text(endpoint...), Region: s.text(region...), Interface: s.iface(iface...)}
 		if own.Endpoint != "" && !isHTTP(own.Endpoint) {

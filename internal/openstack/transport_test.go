@@ -151,6 +151,15 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestSleepKnowsItsEnd(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	start := time.Now()
+	if sleep(ctx, time.Hour) || time.Since(start) > time.Second {
+		t.Errorf("%v were waited for nothing", time.Since(start))
+	}
+}
+
 func TestRefused(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -240,6 +240,19 @@ func update(base, from tree) tree {
 	return out
 }
 
+// layer prepares the settings of a cloud, a profile or a region to be laid over
+// others: under their present names, so that like meets like.
+func layer(t tree) tree {
+	out := underscored(t)
+	for key, value := range out {
+		now, old := strings.CutSuffix(key, "endpoint_type")
+		if _, both := out[now+"interface"]; old && !both {
+			out[now+"interface"] = value
+		}
+	}
+	return out
+}
+
 // underscored spells all keys with "_", as the rest of the loader reads them.
 func underscored(t tree) tree {
 	out := make(tree, len(t))
