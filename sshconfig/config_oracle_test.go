@@ -396,6 +396,23 @@ func TestEvaluateKnownDifferences(t *testing.T) {
 		{"escapes", `SetEnv A=\"x\" B=a\ b C='\'' "D=a\ b" E=\x` + "\n", "web"},
 		{"unclosed quote on the keyword", "\"User a\nPort 7\n", "web"},
 		{"too many keys", strings.Repeat("IdentityFile x\n", 99) + "IdentityFile %n1\nIdentityFile %n2\n", "web"},
+		{"101 keys", numbered("IdentityFile k%d\n", 101), "web"},
+		{"100 keys", numbered("IdentityFile k%d\n", 100), "web"},
+		{"33 known_hosts files", "UserKnownHostsFile " + numbered("k%d ", 33) + "\n", "web"},
+		{"32 known_hosts files", "UserKnownHostsFile " + numbered("k%d ", 32) + "\n", "web"},
+		{"33 known_hosts files too late", "UserKnownHostsFile k\nUserKnownHostsFile " + numbered("k%d ", 33) + "\n", "web"},
+		{"jump by URI", "ProxyJump ssh://a@b_c.d:7/\n", "web"},
+		{"jump by URI to an address in brackets", "ProxyJump ssh://[::1]\n", "web"},
+		{"jump by URI to no name", "ProxyJump ssh://-b\n", "web"},
+		{"jump by URI with two dots", "ProxyJump ssh://b..c\n", "web"},
+		{"jump by URI with parameters", "ProxyJump ssh://a;x=y@b\n", "web"},
+		{"jump by URI with an encoded user", "ProxyJump ssh://a%20b@c\n", "web"},
+		{"jump by URI with a path", "ProxyJump ssh://a@b/c\n", "web"},
+		{"jump by URI with a port and a path", "ProxyJump ssh://a@b:7/c\n", "web"},
+		{"algorithm of odd characters", "HostKeyAlgorithms ssh-rsa,=x\n", "web"},
+		{"time that is too long", "ConnectTimeout 3551w\n", "web"},
+		{"longest time in weeks", "ConnectTimeout 3550w\n", "web"},
+		{"address of another family", "AddressFamily inet\nHostName ::0001\n", "web"},
 		{"Include of itself", "Include " + filepath.Join(dir, "config") + "\n", "web"},
 	} {
 		q := question{file: writeFile(t, filepath.Join(dir, "config"), c.config), host: c.host}
@@ -473,4 +490,13 @@ func TestPermissionsAgainstSSH(t *testing.T) {
 	if refused == 0 {
 		t.Error("no file was refused")
 	}
+}
+
+// numbered repeats a line with the numbers from 1 to n.
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i+1)
+	}
+	return b.String()
 }

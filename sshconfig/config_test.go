@@ -284,6 +284,8 @@ func TestErrorsNameTheLine(t *testing.T) {
 		{"Match exec \"%z\"\n", 1, &UnknownTokenError{"%z"}},
 		{"Include ~nobody/x\n", 1, &UnknownUserError{User: "nobody"}},
 		{"Include \"\"\n", 1, ErrNoArgument},
+		{"SendEnv" + strings.Repeat(" A", maxLines+1) + "\n", 1, ErrTooManyValues},
+		{numbered("LocalForward %d x:1\n", maxLines+1), maxLines + 1, ErrTooManyValues},
 	} {
 		_, err := evaluate(t, c.lines, nil)
 		var bad *ConfigError
