@@ -25,14 +25,15 @@ const (
 
 // Open logs in to the server that a request means. Where an earlier login is
 // remembered it begins from memory, beside the API calls; a remembered way that
-// leads nowhere, or to another host key, costs nothing but the try.
+// leads nowhere, or to another host key, costs nothing but the try. What the
+// user was asked for on that way is not asked again.
 func Open(ctx context.Context, c *Config, r Request) (*connect.Client, *Plan, error) {
 	scan := scanKeys(ctx, c, r)
 	past, known := c.Memory.recall(r.Name)
 	lookup := startLookup(ctx, c, r.Name, !known)
 	if known && r.plain() {
 		client, plan, err := openFromMemory(ctx, c, r, past, lookup, scan)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || plan != nil && plan.asked {
 			return client, plan, err
 		}
 	}
@@ -100,7 +101,7 @@ var errForgotten = errors.New("what is remembered does not hold any more")
 // still means this server. An API that does not answer does not keep a user
 // out: the host key has shown which server this is.
 func (p *Plan) confirm(ctx context.Context, past remembered, lookup *lookup) error {
-	if time.Since(past.Confirmed) < confirmedFor {
+	if age := time.Since(past.Confirmed); age >= 0 && age < confirmedFor {
 		go p.refresh(lookup, past)
 		return nil
 	}
@@ -111,10 +112,8 @@ func (p *Plan) confirm(ctx context.Context, past remembered, lookup *lookup) err
 	if errors.As(err, &secret) {
 		server, _, err = startLookup(ctx, p.config, p.request.Name, true).wait(ctx)
 	}
-	var gone *resolve.NotFoundError
-	var several *resolve.AmbiguousError
 	switch {
-	case errors.As(err, &gone), errors.As(err, &several), err == nil && server.ID != past.ServerID:
+	case past.contradicted(server, err):
 		return errForgotten
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -127,12 +126,19 @@ func (p *Plan) confirm(ctx context.Context, past remembered, lookup *lookup) err
 	return nil
 }
 
+// contradicted says whether a look-up's answer is that the name does not mean
+// the remembered server any more.
+func (past remembered) contradicted(server openstack.Server, err error) bool {
+	var gone *resolve.NotFoundError
+	var several *resolve.AmbiguousError
+	return errors.As(err, &gone) || errors.As(err, &several) || err == nil && server.ID != past.ServerID
+}
+
 // refresh renews the API's word beside a session that did not wait for it.
 func (p *Plan) refresh(lookup *lookup, past remembered) {
 	server, _, err := lookup.wait(context.Background())
-	var gone *resolve.NotFoundError
 	switch {
-	case errors.As(err, &gone), err == nil && server.ID != past.ServerID:
+	case past.contradicted(server, err):
 		_ = p.config.Memory.forget(p.request.Name)
 	case err == nil:
 		past.Confirmed = time.Now()
@@ -140,13 +146,14 @@ func (p *Plan) refresh(lookup *lookup, past remembered) {
 	}
 }
 
-// keep remembers that a client logged in by this plan, as the plan's user.
+// keep remembers that a client logged in by this plan, as the plan's user. A key
+// that was only tried because nothing is known may not be the one that matched.
 func (p *Plan) keep(client *connect.Client) {
 	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() {
 		return
 	}
 	best := p.Keys.Identities[0]
-	if best.Public == nil {
+	if best.Public == nil || best.How == keystore.ByDefault {
 		return
 	}
 	at := client.Candidate().Address

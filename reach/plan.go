@@ -30,6 +30,7 @@ type Plan struct {
 	request  Request
 	hostKeys hostKeys
 	facts    *resolve.Facts // nil for a plan from memory
+	asked    bool           // the user was asked about a key
 }
 
 // consolePatience is how long a login waits for a console log when memory could

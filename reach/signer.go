@@ -44,14 +44,26 @@ func (p *Plan) signers(ctx context.Context) ([]ssh.Signer, error) {
 }
 
 func (p *Plan) signer(ctx context.Context, id *keystore.Identity) (ssh.Signer, error) {
-	signer, err := id.Signer(ctx, p.config.Passphrase)
+	signer, err := id.Signer(ctx, p.asker())
 	var open *keystore.UnprotectedError
 	if errors.As(err, &open) && p.config.ProtectKey != nil {
+		p.asked = true
 		protected, asked := p.config.ProtectKey(ctx, id.File)
 		if asked != nil || !protected {
 			return nil, errors.Join(err, asked)
 		}
-		signer, err = id.Signer(ctx, p.config.Passphrase)
+		signer, err = id.Signer(ctx, p.asker())
 	}
 	return signer, err
+}
+
+// asker asks for passphrases, nil where nobody can be asked.
+func (p *Plan) asker() keystore.Asker {
+	if p.config.Passphrase == nil {
+		return nil
+	}
+	return func(ctx context.Context, prompt keystore.Prompt) ([]byte, error) {
+		p.asked = true
+		return p.config.Passphrase(ctx, prompt)
+	}
 }
