@@ -46,8 +46,7 @@ func (a *attempt) run() outcome {
 // connect dials and logs in.
 func (a *attempt) connect() (*Client, error) {
 	a.trace(Event{Kind: EventDial})
-	dialer := net.Dialer{Timeout: a.race.cfg.ConnectTimeout}
-	conn, err := dialer.DialContext(a.ctx, "tcp", a.candidate.String())
+	conn, err := a.dial()
 	if err != nil {
 		return nil, a.explain(err, false)
 	}
@@ -57,11 +56,22 @@ func (a *attempt) connect() (*Client, error) {
 	return a.handshake(conn)
 }
 
+func (a *attempt) dial() (net.Conn, error) {
+	cfg := a.race.cfg
+	ctx, cancel := context.WithTimeout(a.ctx, cfg.ConnectTimeout)
+	defer cancel()
+	if cfg.Dial != nil {
+		return cfg.Dial(ctx, a.candidate)
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", a.candidate.String())
+}
+
 // handshake takes conn from the identification to the login. x/crypto does
 // all of that in one call; the race, the question about the host key and the
 // gate happen within it, in its host key callback.
 func (a *attempt) handshake(conn net.Conn) (*Client, error) {
-	a.clock = startClock(a.race.cfg.HandshakeTimeout, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	a.clock = startClock(a.race.cfg.HandshakeTimeout, func() { expire(conn) })
 	closing := context.AfterFunc(a.ctx, func() { _ = conn.Close() })
 
 	w := newWire(conn, a.identified)
@@ -77,6 +87,14 @@ func (a *attempt) handshake(conn net.Conn) (*Client, error) {
 		return nil, a.explain(net.ErrClosed, expired)
 	}
 	return client, nil
+}
+
+// expire ends what is read and written. A connection through another host
+// knows no deadlines.
+func expire(conn net.Conn) {
+	if conn.SetDeadline(time.Unix(1, 0)) != nil {
+		_ = conn.Close()
+	}
 }
 
 func (a *attempt) sshConfig() *ssh.ClientConfig {

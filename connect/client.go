@@ -1,7 +1,9 @@
 package connect
 
 import (
+	"context"
 	"errors"
+	"net"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -35,6 +37,12 @@ func (c *Client) Close() error {
 	err := c.ssh.Close()
 	_ = c.ssh.Wait()
 	return err
+}
+
+// Dial connects to an address from the server's side (RFC 4254 section 7.2).
+// The connection knows no deadlines.
+func (c *Client) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return c.ssh.DialContext(ctx, "tcp", address)
 }
 
 // aliveWait is how long a server may take to say that it is still there.

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,6 +53,11 @@ type Config struct {
 
 	// Banner gets each authentication banner (RFC 4252 section 5.4), raw.
 	Banner func(text string) error
+
+	// Dial, if set, makes the connection to a candidate in place of TCP: by a
+	// proxy command, or through another host. Its context ends with the
+	// connecting, not with the connection.
+	Dial func(ctx context.Context, c Candidate) (net.Conn, error)
 
 	ConnectTimeout   time.Duration // of TCP, for each candidate; 0: DefaultTimeout
 	HandshakeTimeout time.Duration // from TCP to login; stands still while a callback runs; 0: DefaultTimeout

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -13,6 +14,7 @@ import (
 	"osssh/connect"
 	"osssh/internal/console"
 	"osssh/internal/openstack"
+	"osssh/resolve"
 	"osssh/sshconfig"
 )
 
@@ -63,23 +65,32 @@ type HostKeyRefusedError struct {
 	Alias     string
 	Key       ssh.PublicKey
 	ByConsole bool              // this boot's console names others; else memory does
+	Revoked   *sshconfig.Line   // the line that revokes it, nil where none does
 	Known     []sshconfig.Line  // what memory holds
 	Action    *openstack.Action // the last rebuild or rescue in the action log, nil where there is none
 }
 
 func (e *HostKeyRefusedError) Error() string {
-	if e.ByConsole {
-		return fmt.Sprintf("host key %s is not among those that the console of %q shows", ssh.FingerprintSHA256(e.Key), e.Server.Name)
+	fingerprint := ssh.FingerprintSHA256(e.Key)
+	switch {
+	case e.Revoked != nil:
+		return fmt.Sprintf("host key %s of %q is revoked", fingerprint, e.Server.Name)
+	case e.ByConsole:
+		return fmt.Sprintf("host key %s is not among those that the console of %q shows", fingerprint, e.Server.Name)
 	}
-	return fmt.Sprintf("host key of %q has changed to %s", e.Server.Name, ssh.FingerprintSHA256(e.Key))
+	return fmt.Sprintf("host key of %q has changed to %s", e.Server.Name, fingerprint)
 }
 
-// ErrDeclined says that the user did not accept a host key.
-var ErrDeclined = errors.New("the host key was not accepted")
+var (
+	// ErrDeclined says that the user did not accept a host key.
+	ErrDeclined = errors.New("the host key was not accepted")
+	// ErrStrict says that StrictHostKeyChecking forbids an unknown host key.
+	ErrStrict = errors.New("nothing vouches for the host key, and StrictHostKeyChecking is yes")
+)
 
 // HostKeyQuestion is a host key that nothing vouches for.
 type HostKeyQuestion struct {
-	Server    openstack.Server
+	Name      string
 	Candidate connect.Candidate
 	Key       ssh.PublicKey
 }
@@ -96,24 +107,60 @@ func Alias(server openstack.Server) string {
 // hostKeys is what is known of one server's host keys, and where to write what
 // is learned.
 type hostKeys struct {
-	config *Config
-	server openstack.Server
-	boot   console.Log      // of this boot; zero where it is not known
-	memory []sshconfig.Line // under the server's alias
+	config   *Config
+	server   openstack.Server
+	settings *sshconfig.Settings
+	names    []string              // that the user's known_hosts files may have for it
+	boot     console.Log           // of this boot; zero where it is not known
+	memory   []sshconfig.Line      // of osssh's own file, and of the user's under names
+	users    *sshconfig.KnownHosts // the user's and the system's files
 }
 
-// recallHostKeys reads what is remembered of a server. A line of the file that
-// cannot be read hides only itself.
-func recallHostKeys(c *Config, server openstack.Server) (hostKeys, error) {
-	known, _, err := sshconfig.ReadKnownHosts(c.KnownHosts)
+// recallHostKeys reads what is remembered of a server: under its alias in
+// osssh's own file, under its name in the user's and the system's. A line under
+// an address says nothing of an instance. A line that cannot be read hides only
+// itself.
+func recallHostKeys(c *Config, r Request, server openstack.Server) (hostKeys, error) {
+	own, _, err := sshconfig.ReadKnownHosts(c.KnownHosts)
 	if err != nil {
 		return hostKeys{}, err
 	}
-	return hostKeys{config: c, server: server, memory: known.Lookup(Alias(server)).Keys}, nil
+	users, _, err := userKnownHosts(r.Settings, r.remote())
+	if err != nil {
+		return hostKeys{}, err
+	}
+	names := knownAs(r.Settings, r.Name, resolve.SSHPort(server, r.Port))
+	return hostKeys{
+		config: c, server: server, settings: r.Settings, names: names, users: users,
+		memory: slices.Concat(own.Lookup(Alias(server)).Keys, users.Lookup(names...).Keys),
+	}, nil
+}
+
+// trusted is what the user's files say of authorities and of revoked keys, for
+// the server's names and the address that was dialled.
+func (h hostKeys) trusted(address string) sshconfig.Known {
+	known := h.users.Lookup(append(slices.Clone(h.names), address)...)
+	known.Keys = nil // a plain line for an address is none for an instance
+	return known
+}
+
+// preferredAlgorithms is the user's HostKeyAlgorithms, else ours: Ed25519, ECDSA,
+// RSA with SHA-2, each as a certificate first.
+func preferredAlgorithms(s *sshconfig.Settings) []string {
+	if own, err := s.HostKeyAlgorithms(); err == nil && own != nil {
+		return own
+	}
+	return []string{
+		ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
+		ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
+		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+	}
 }
 
 // algorithms are the ones to offer, so that the server shows a key that is
-// known; nil, for any, where none is.
+// known: by the console, else by memory. Certificates are asked for only where
+// an authority is trusted.
 func (h hostKeys) algorithms() []string {
 	types := h.boot.HostKeyTypes
 	if !h.boot.HasHostKeys() {
@@ -122,22 +169,38 @@ func (h hostKeys) algorithms() []string {
 			types = append(types, line.Key.Type())
 		}
 	}
-	var algorithms []string
-	for _, algorithm := range []string{
-		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-	} {
-		if slices.Contains(types, algorithm) {
-			algorithms = append(algorithms, algorithm)
+	certificates := len(h.trusted("").CAs) > 0
+	return slices.DeleteFunc(preferredAlgorithms(h.settings), func(algorithm string) bool {
+		if strings.Contains(algorithm, "-cert-v0") {
+			return !certificates
 		}
-	}
-	if slices.Contains(types, ssh.KeyAlgoRSA) {
-		algorithms = append(algorithms, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
-	}
-	return algorithms
+		return len(types) > 0 && !slices.Contains(types, typeOf(algorithm))
+	})
 }
 
-// verify rules on a presented key and carries the ruling out.
+// typeOf is the type of the keys that sign by an algorithm.
+func typeOf(algorithm string) string {
+	if algorithm == ssh.KeyAlgoRSASHA256 || algorithm == ssh.KeyAlgoRSASHA512 {
+		return ssh.KeyAlgoRSA
+	}
+	return algorithm
+}
+
+// verify rules on a presented key and carries the ruling out. A revoked key is
+// refused whoever else vouches for it; a certificate of a trusted authority
+// vouches for itself.
 func (h hostKeys) verify(ctx context.Context, candidate connect.Candidate, key ssh.PublicKey) error {
+	err := h.vouched(candidate, key)
+	var revoked *sshconfig.RevokedKeyError
+	if errors.As(err, &revoked) {
+		return h.refused(key, HostKeyRefusedError{Revoked: &revoked.Line})
+	}
+	if certificate, ok := key.(*ssh.Certificate); ok {
+		if err == nil {
+			return nil
+		}
+		key = certificate.Key
+	}
 	switch Rule(h.boot, h.memory, key) {
 	case Accept:
 		return nil
@@ -149,18 +212,46 @@ func (h hostKeys) verify(ctx context.Context, candidate connect.Candidate, key s
 		h.remember(key)
 		return nil
 	case RefuseByConsole:
-		return &HostKeyRefusedError{Server: h.server, Alias: Alias(h.server), Key: key, ByConsole: true, Known: h.memory}
+		return h.refused(key, HostKeyRefusedError{ByConsole: true})
 	case RefuseByMemory:
-		return &HostKeyRefusedError{Server: h.server, Alias: Alias(h.server), Key: key, Known: h.memory, Action: h.lastRenewal(ctx)}
+		return h.refused(key, HostKeyRefusedError{Action: h.lastRenewal(ctx)})
 	}
-	accepted, err := h.config.AcceptHostKey(ctx, HostKeyQuestion{Server: h.server, Candidate: candidate, Key: key})
+	if err := h.config.accept(ctx, h.settings, HostKeyQuestion{Name: h.server.Name, Candidate: candidate, Key: key}); err != nil {
+		return err
+	}
+	h.remember(key)
+	return nil
+}
+
+// vouched asks the authorities and the revoked keys of the user's files.
+func (h hostKeys) vouched(candidate connect.Candidate, key ssh.PublicKey) error {
+	address := sshconfig.HostName(candidate.Address.Addr().String(), int(candidate.Address.Port()))
+	_, err := h.trusted(address).Check(key, h.names[0], time.Now())
+	return err
+}
+
+func (h hostKeys) refused(key ssh.PublicKey, why HostKeyRefusedError) error {
+	why.Server, why.Alias, why.Key, why.Known = h.server, Alias(h.server), key, h.memory
+	return &why
+}
+
+// accept decides about a key that nothing vouches for: StrictHostKeyChecking
+// does, else the user. It is one question for a host, not one for each address.
+func (c *Config) accept(ctx context.Context, s *sshconfig.Settings, q HostKeyQuestion) error {
+	switch s.StrictHostKeyChecking() {
+	case sshconfig.CheckAcceptNew, sshconfig.CheckOff:
+		c.note(Note{Kind: HostKeyAdded, What: q.Name, Key: q.Key})
+		return nil
+	case sshconfig.CheckStrict:
+		return fmt.Errorf("%w: %w", ErrStrict, connect.ErrStop)
+	}
+	accepted, err := c.AcceptHostKey(ctx, q)
 	if err == nil && !accepted {
 		err = ErrDeclined
 	}
-	if err != nil { // it is one question for the server, not one for each address
+	if err != nil {
 		return fmt.Errorf("%w: %w", err, connect.ErrStop)
 	}
-	h.remember(key)
 	return nil
 }
 
@@ -172,7 +263,7 @@ func (h hostKeys) remember(key ssh.PublicKey) {
 		keys = []ssh.PublicKey{key}
 	}
 	if err := sshconfig.Replace(h.config.KnownHosts, Alias(h.server), keys, sshconfig.WriteOptions{}); err != nil {
-		h.config.note(Note{Kind: HostKeyNotRemembered, Server: h.server, Err: err})
+		h.config.note(Note{Kind: HostKeyNotRemembered, What: h.server.Name, Err: err})
 	}
 }
 

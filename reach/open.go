@@ -12,6 +12,7 @@ import (
 	"osssh/internal/openstack"
 	"osssh/keystore"
 	"osssh/resolve"
+	"osssh/sshconfig"
 )
 
 const (
@@ -28,6 +29,7 @@ const (
 // leads nowhere, or to another host key, costs nothing but the try. What the
 // user was asked for on that way is not asked again.
 func Open(ctx context.Context, c *Config, r Request) (*connect.Client, *Plan, error) {
+	r = r.settle()
 	scan := scanKeys(ctx, c, r)
 	past, known := c.Memory.recall(r.Name)
 	lookup := startLookup(ctx, c, r.Name, !known)
@@ -60,7 +62,7 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 		p.Login = resolve.Login{User: r.User, From: "given"}
 	}
 	var err error
-	if p.hostKeys, err = recallHostKeys(c, p.Server); err != nil {
+	if p.hostKeys, err = recallHostKeys(c, r, p.Server); err != nil {
 		return nil, nil, err
 	}
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(past.PublicKey))
@@ -75,11 +77,12 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 			if err != nil {
 				return nil, err
 			}
-			p.Keys = index.Match(keystore.Wanted{Public: key})
+			p.Keys = onlyNamed(r, index.Match(keystore.Wanted{Public: key}))
 			return p.signers(ctx)
 		},
-		HostKey: func(_ context.Context, _ connect.Candidate, key ssh.PublicKey) error {
-			if !holds(p.hostKeys.memory, key) {
+		HostKey: func(_ context.Context, candidate connect.Candidate, key ssh.PublicKey) error {
+			var revoked *sshconfig.RevokedKeyError
+			if !holds(p.hostKeys.memory, key) || errors.As(p.hostKeys.vouched(candidate, key), &revoked) {
 				return errForgotten
 			}
 			return nil

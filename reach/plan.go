@@ -31,6 +31,7 @@ type Plan struct {
 	hostKeys hostKeys
 	facts    *resolve.Facts // nil for a plan from memory
 	asked    bool           // the user was asked about a key
+	endWay   func()         // ends the hosts on the way; nil where there are none
 }
 
 // consolePatience is how long a login waits for a console log when memory could
@@ -72,6 +73,7 @@ func (e *NoKeyError) Error() string {
 // it needs. Beside the APIs' errors it gives *resolve.NotFoundError,
 // *resolve.AmbiguousError, *StateError, *NoAddressError and *NoKeyError.
 func Prepare(ctx context.Context, c *Config, r Request) (*Plan, error) {
+	r = r.settle()
 	return prepare(ctx, c, r, startLookup(ctx, c, r.Name, true), scanKeys(ctx, c, r))
 }
 
@@ -120,12 +122,17 @@ func prepareFor(ctx context.Context, c *Config, r Request, client *openstack.Cli
 		c.note(Note{Kind: NotChecked, Server: server, What: "addresses", Err: err})
 	}
 	p.Candidates = resolve.Rank(server, ways, resolve.Preferences{
-		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family,
+		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
 	})
+	if host := r.Settings.HostName(); host != "" {
+		if p.Candidates, err = hostNamed(ctx, host, resolve.SSHPort(server, r.Port), p.Candidates); err != nil {
+			return nil, err
+		}
+	}
 	if len(p.Candidates) == 0 {
 		return nil, &NoAddressError{Server: server, Fixed: fixedAddresses(server, ways), Wanted: r.Address}
 	}
-	if p.hostKeys, err = recallHostKeys(c, server); err != nil {
+	if p.hostKeys, err = recallHostKeys(c, r, server); err != nil {
 		return nil, err
 	}
 	patience := consolePatience
@@ -187,9 +194,13 @@ func fixedAddresses(server openstack.Server, ways resolve.Ways) []netip.Addr {
 
 // scanKeys looks through the key files beside the API calls.
 func scanKeys(ctx context.Context, c *Config, r Request) func() (*keystore.Index, error) {
-	search := c.Keys
-	search.Explicit = append(append([]string(nil), r.Identities...), search.Explicit...)
-	scan := sync.OnceValues(func() (*keystore.Index, error) { return keystore.Scan(ctx, search) })
+	scan := sync.OnceValues(func() (*keystore.Index, error) {
+		search, err := c.search(r)
+		if err != nil {
+			return nil, err
+		}
+		return keystore.Scan(ctx, search)
+	})
 	go scan()
 	return scan
 }
@@ -208,7 +219,7 @@ func (p *Plan) findKey(scan func() (*keystore.Index, error)) error {
 		}
 	}
 	wanted := wantedKey(p.Server, keypair, p.hostKeys.boot)
-	if p.Keys = index.Match(wanted); len(p.Keys.Identities) == 0 {
+	if p.Keys = onlyNamed(p.request, index.Match(wanted)); len(p.Keys.Identities) == 0 {
 		return &NoKeyError{Server: p.Server, Keypair: keypair, Wanted: wanted, Result: p.Keys}
 	}
 	return nil
@@ -237,7 +248,11 @@ func wantedKey(server openstack.Server, keypair *openstack.Keypair, boot console
 // connect's, and what the rules say of each address.
 func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
 	p.config.stage("connecting to " + p.Candidates[0].Address.String())
-	watch := p.watch(ctx)
+	dial, end, err := p.config.way(ctx, p.request.Settings, p.Login.User)
+	if err != nil {
+		return nil, err
+	}
+	watch := p.watch(ctx, dial != nil)
 	defer watch.stop()
 	client, err := connect.Dial(watch.ctx, p.targets(), connect.Config{
 		User:              p.Login.User,
@@ -245,18 +260,31 @@ func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
 		HostKey:           p.hostKeys.verify,
 		HostKeyAlgorithms: p.hostKeys.algorithms(),
 		Banner:            p.config.Banner,
+		Dial:              dial.toCandidates(),
+		ConnectTimeout:    p.request.Settings.ConnectTimeout(),
 		Trace:             watch.trace,
 		ClientVersion:     p.config.Version,
 	})
 	if err != nil {
+		end()
 		return nil, watch.explain(err)
 	}
+	p.endWay = end
 	p.keep(client)
 	return client, nil
 }
 
+// Close ends the hosts on the way, once the client is closed.
+func (p *Plan) Close() {
+	if p.endWay != nil {
+		p.endWay()
+		p.endWay = nil
+	}
+}
+
 // DialAs logs in as another user, where the server has told which.
 func (p *Plan) DialAs(ctx context.Context, user, from string) (*connect.Client, error) {
+	p.Close()
 	p.Login = resolve.Login{User: user, From: from}
 	return p.Dial(ctx)
 }

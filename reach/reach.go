@@ -8,11 +8,13 @@ import (
 	"net/netip"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 
 	"osssh/connect"
 	"osssh/internal/openstack"
 	"osssh/keystore"
 	"osssh/resolve"
+	"osssh/sshconfig"
 )
 
 // Config is what this package is given by the edge: clients, files, and the
@@ -28,6 +30,11 @@ type Config struct {
 	KnownHosts string     // the file that host keys are remembered in
 	Memory     *Memory    // nil: nothing is remembered of addresses
 	Keys       keystore.Search
+	Agent      func(socket string) agent.ExtendedAgent // for ssh_config's IdentityAgent; nil where none answers
+	Shell      sshconfig.Shell                         // that runs a ProxyCommand
+	LocalUser  string
+	// SettingsOf evaluates the user's ssh_config for a jump host.
+	SettingsOf func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error)
 	Version    string // "SSH-2.0-…"
 
 	// ChooseServer picks among servers of one name; nil: that is an error.
@@ -69,12 +76,8 @@ type Request struct {
 	Address    netip.Addr // zero: the best one
 	Family     int        // 4, 6, or 0 for both
 	Identities []string   // key files that the user named
-}
-
-// plain says whether nothing but name and user was asked for, so that what is
-// remembered of an earlier login answers it.
-func (r Request) plain() bool {
-	return r.Port == 0 && !r.Address.IsValid() && r.Family == 0 && len(r.Identities) == 0
+	// Settings are what the user's ssh_config says for the name; required.
+	Settings *sshconfig.Settings
 }
 
 // NoteKind is a kind of Note.
@@ -83,7 +86,8 @@ type NoteKind int
 // What a Note tells.
 const (
 	HostKeyReplaced      NoteKind = iota // Key replaces another, on the console's word
-	HostKeyNotRemembered                 // Err: the file could not be written
+	HostKeyAdded                         // Key of the host What is accepted unasked, as StrictHostKeyChecking has it
+	HostKeyNotRemembered                 // Err: the file could not be written for the host What
 	NotConfirmed                         // the session opens though the API has not confirmed the name; Err, if it said so
 	NotChecked                           // What could not be asked, Err says why
 	KeyPassedOver                        // the file What matches but others can read it

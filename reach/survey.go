@@ -10,6 +10,7 @@ import (
 	"osssh/keystore"
 	"osssh/resolve"
 	"osssh/secgroup"
+	"osssh/sshconfig"
 )
 
 // Row is one server of a project as a login would find it, as far as that is
@@ -25,7 +26,7 @@ type Row struct {
 // Survey looks at every server of the project, sorted by name and id. The gaps
 // are what could not be asked.
 func Survey(ctx context.Context, c *Config) ([]Row, []resolve.Gap, error) {
-	scan := scanKeys(ctx, c, Request{})
+	scan := scanKeys(ctx, c, Request{Settings: &sshconfig.Settings{}})
 	c.stage("signing in to " + c.Cloud.Name)
 	client, err := c.Client(ctx, true)
 	if err != nil {

@@ -26,11 +26,12 @@ const (
 	OnLink                      // fixed, on a network that this machine has a leg in
 	Routed                      // fixed, on a network that this machine has a route to, the default route apart
 	Shared                      // fixed, on a network that the operator shares with all projects
+	Behind                      // fixed, and the way leads through another host
 )
 
 var whyWords = [...]string{
 	"given", "default_interface", "private: true", "floating IP", "port forwarding", "accessIP",
-	"external network", "global IPv6", "on-link", "routed", "shared network",
+	"external network", "global IPv6", "on-link", "routed", "shared network", "behind a proxy",
 }
 
 func (w Why) String() string { return whyWords[w] }
@@ -69,6 +70,7 @@ type Preferences struct {
 	Address netip.Addr // dial this one only, if valid
 	Port    int        // of SSH; 0: the server's metadata osssh_port, else 22
 	Family  int        // 4 or 6 for one family only, 0 for both
+	Proxied bool       // the way leads through another host, which may reach what this machine does not
 }
 
 // SSHPort is the port on which the server's sshd listens.
@@ -128,7 +130,7 @@ func (r *ranking) add(c Candidate) {
 	}
 	if r.Address.IsValid() {
 		c.Why = Given
-	} else if address.Is6() && !address.IsLoopback() && (!r.Local.IPv6 || r.Cloud.ForceIPv4 && r.Family != 6) {
+	} else if address.Is6() && !address.IsLoopback() && !r.Proxied && (!r.Local.IPv6 || r.Cloud.ForceIPv4 && r.Family != 6) {
 		return
 	}
 	r.found = append(r.found, c)
@@ -187,6 +189,8 @@ func (r *ranking) whyFixed(network openstack.Network, address netip.Addr) (Why, 
 		return Routed, true
 	case network.Shared:
 		return Shared, true
+	case r.Proxied:
+		return Behind, true
 	}
 	return 0, false
 }

@@ -15,12 +15,20 @@ type Shell struct {
 	Stderr io.Writer // nil throws it away
 }
 
+// Command prepares a command, as for ProxyCommand. At the end of ctx it is
+// killed.
+func (s Shell) Command(ctx context.Context, command string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.Path)
+	passCommand(cmd, command)
+	cmd.Stderr = s.Stderr
+	return cmd
+}
+
 // Exec runs a command and returns its exit status; it is what Options.Exec
 // wants. At the end of ctx the command and all that it has started are killed.
 func (s Shell) Exec(ctx context.Context, command string) (int, error) {
-	cmd := exec.CommandContext(ctx, s.Path)
-	shellCommand(cmd, command)
-	cmd.Stderr = s.Stderr
+	cmd := s.Command(ctx, command)
+	killTogether(cmd)
 	cmd.WaitDelay = time.Second // for what keeps standard error open
 	err := cmd.Run()
 	var exit *exec.ExitError

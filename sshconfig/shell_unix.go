@@ -7,10 +7,14 @@ import (
 	"syscall"
 )
 
-// shellCommand passes the command with -c. A process group of its own lets
-// what the shell has started be killed with it.
-func shellCommand(cmd *exec.Cmd, command string) {
+// passCommand hands the shell its command line, with -c.
+func passCommand(cmd *exec.Cmd, command string) {
 	cmd.Args = []string{cmd.Path, "-c", command}
+}
+
+// killTogether gives the command a process group of its own, so that what the
+// shell has started is killed with it.
+func killTogether(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }

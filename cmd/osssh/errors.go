@@ -9,12 +9,15 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/crypto/ssh"
+
 	"osssh/connect"
 	"osssh/internal/openstack"
 	"osssh/internal/terminal"
 	"osssh/keystore"
 	"osssh/reach"
 	"osssh/resolve"
+	"osssh/sshconfig"
 )
 
 // words are what a user is told of an error: what is, more lines of it, and what
@@ -107,6 +110,11 @@ func explanations() []func(error) (words, bool) {
 		}),
 		on(func(e *openstack.ConfigError) words { return words{what: e.Error()} }),
 
+		// ssh_config
+		on(func(e *sshconfig.PermissionError) words {
+			return words{what: e.Error(), hint: "chmod 600 " + quote(e.Path)}
+		}),
+
 		// the server
 		on(sayNotFound),
 		on(func(e *resolve.AmbiguousError) words {
@@ -136,6 +144,14 @@ func explanations() []func(error) (words, bool) {
 
 		// the host key
 		on(sayHostKeyRefused),
+		is(reach.ErrStrict, words{what: "nothing vouches for the host key, and StrictHostKeyChecking is yes"}),
+		on(func(e *sshconfig.ChangedKeyError) words {
+			line := e.Known[0]
+			return words{
+				what: fmt.Sprintf("the host key has changed to %s %s", keyTypeName(e.Key), ssh.FingerprintSHA256(e.Key)),
+				more: []string{fmt.Sprintf("known is another one (%s:%d)", line.Path, line.Number)},
+			}
+		}),
 		is(reach.ErrDeclined, words{what: "the host key was not accepted"}),
 		on(sayHostKey),
 		is(terminal.ErrNoTerminal, words{what: "no terminal to ask on"}),

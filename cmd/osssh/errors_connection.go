@@ -16,6 +16,9 @@ import (
 
 func sayHostKeyRefused(e *reach.HostKeyRefusedError) words {
 	presented := fmt.Sprintf("%s %s", keyTypeName(e.Key), ssh.FingerprintSHA256(e.Key))
+	if e.Revoked != nil {
+		return words{what: fmt.Sprintf("%s shows host key %s, which is revoked (%s:%d)", e.Server.Name, presented, e.Revoked.Path, e.Revoked.Number)}
+	}
 	if e.ByConsole {
 		return words{
 			what: fmt.Sprintf("%s shows host key %s, which its console does not name: something else may answer at this address", e.Server.Name, presented),

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"osssh/connect"
 	"osssh/internal/terminal"
 	"osssh/reach"
+	"osssh/sshconfig"
 )
 
 const loginHelp = `A word that is no command is an instance: its name, its id or one of its
@@ -21,7 +23,9 @@ host key against the one on its console, and logs you in.
 Flags of ssh, before or after NAME:
    -l USER     log in as USER (default: what the image says)
    -p PORT     dial PORT (default: the server's metadata osssh_port, else 22)
-   -i FILE     use this private key (PEM, OpenSSH); may be given again
+   -i FILE     use this private key; may be given again
+   -F FILE     read this ssh_config in place of yours
+   -o K=V      a keyword of ssh_config
    -t, -T      a terminal for a command; none for a shell
    -n          no standard input
    -4, -6      IPv4 only, IPv6 only
@@ -69,25 +73,35 @@ func (p *process) runLogin(words []string) int {
 // login opens the session. Where root is told to log in as another user it
 // does that, once.
 func (p *process) login(args *sshArgs) (int, error) {
+	settings, err := p.settings(p.ctx, args)
+	if err != nil {
+		return 0, err
+	}
+	p.ui.obey(settings)
+	p.ui.traceSettings(settings)
 	config, err := p.reachConfig()
 	if err != nil {
 		return 0, err
 	}
+	config.SettingsOf = func(ctx context.Context, hop sshconfig.JumpHost) (*sshconfig.Settings, error) {
+		return p.hopSettings(ctx, args, hop)
+	}
 	p.ui.start()
 	client, plan, err := reach.Open(p.ctx, config, reach.Request{
 		Name: args.host, User: args.user, Port: args.port, Family: args.family,
-		Identities: p.identities(args.identities),
+		Identities: p.identities(args.identities), Settings: settings,
 	})
 	if err != nil {
 		return 0, err
 	}
-	exit, hint, err := p.session(client, plan, args)
+	defer plan.Close()
+	exit, hint, err := p.session(client, plan, args, settings)
 	if hint != "" {
 		p.ui.notef("%s does not admit root: logging in as %s", plan.Server.Name, hint)
 		if client, err = plan.DialAs(p.ctx, hint, "the answer to root"); err != nil {
 			return 0, err
 		}
-		exit, _, err = p.session(client, plan, args)
+		exit, _, err = p.session(client, plan, args, settings)
 	}
 	return exit.Status, err
 }
@@ -107,13 +121,13 @@ func (p *process) identities(files []string) []string {
 
 // session runs the command or shell and closes the client. The hint is the user
 // that root was told to log in as.
-func (p *process) session(client *connect.Client, plan *reach.Plan, args *sshArgs) (exit connect.Exit, hint string, err error) {
+func (p *process) session(client *connect.Client, plan *reach.Plan, args *sshArgs, settings *sshconfig.Settings) (exit connect.Exit, hint string, err error) {
 	defer client.Close()
 	p.ui.progress.Stop()
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	options := connect.SessionOptions{
-		Command: args.command, NoStdin: args.noStdin,
+		Command: args.command, NoStdin: args.noStdin, Env: variables(settings.Environment(os.Environ())),
 		Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr,
 	}
 	if p.wantsTTY(args) {
@@ -132,6 +146,15 @@ func (p *process) session(client *connect.Client, plan *reach.Plan, args *sshArg
 		return exit, catcher.user, nil
 	}
 	return exit, "", errors.Join(err, catcher.flush())
+}
+
+func variables(environ []string) []connect.EnvVar {
+	var send []connect.EnvVar
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		send = append(send, connect.EnvVar{Name: name, Value: value})
+	}
+	return send
 }
 
 // wantsTTY decides as ssh does (ssh.c, main).

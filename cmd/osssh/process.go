@@ -137,9 +137,10 @@ func (p *process) reachConfig() (*reach.Config, error) {
 	}
 	return &reach.Config{
 		Cloud: cloud, Client: p.connector(cloud), Local: local, Source: source,
-		KnownHosts:   filepath.Join(home, ".ssh", "osssh", "known_hosts"),
-		Keys:         keystore.Search{Home: home, Agent: sshAgent(p.env("SSH_AUTH_SOCK"))},
-		Memory:       reach.NewMemory(p.cacheDir(), cloud),
+		KnownHosts: filepath.Join(home, ".ssh", "osssh", "known_hosts"),
+		Keys:       keystore.Search{Home: home, Agent: sshAgent(p.env("SSH_AUTH_SOCK"))},
+		Memory:     reach.NewMemory(p.cacheDir(), cloud),
+		Agent:      sshAgent, Shell: p.shell(), LocalUser: localUser(),
 		Version:      "SSH-2.0-osssh",
 		ChooseServer: p.ui.chooseServer, Passphrase: p.ui.passphrase, ProtectKey: p.ui.protectKey,
 		AcceptHostKey: p.ui.acceptHostKey, Banner: p.ui.banner, Notify: p.ui.note,

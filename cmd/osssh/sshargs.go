@@ -30,8 +30,10 @@ type sshArgs struct {
 	verbose    int // 0 to 3
 	quiet      bool
 	noStdin    bool
-	family     int    // 4, 6, or 0 for both
-	command    string // as it is sent; "" = a shell
+	family     int      // 4, 6, or 0 for both
+	configFile string   // -F: "" = not given
+	options    []string // -o: Keyword=value
+	command    string   // as it is sent; "" = a shell
 }
 
 // usageError is a command line that cannot be read.
@@ -44,7 +46,7 @@ func (e *usageError) Error() string { return e.what }
 const (
 	sshFlags       = "1246ACGKMNTVXYZafgknqstvxy"
 	sshFlagsOfWord = "BDEFIJLOPQRSWbceilmopw"
-	knownFlags     = "46Tilnpqtv"
+	knownFlags     = "46FTilnopqtv"
 )
 
 // parseSSHArgs reads words as ssh does: flags before and after the host, until
@@ -155,6 +157,10 @@ func (a *sshArgs) flag(letter rune) {
 // and the others are not even looked at.
 func (a *sshArgs) flagOfWord(letter rune, value string) error {
 	switch letter {
+	case 'F':
+		a.configFile = value
+	case 'o':
+		a.options = append(a.options, value)
 	case 'i':
 		if !slices.Contains(a.identities, value) {
 			a.identities = append(a.identities, value)

@@ -30,6 +30,7 @@ type ui struct {
 	quiet    bool
 	debug    bool
 	verbose  int
+	batch    bool // nothing may be asked
 }
 
 // settle takes what the flags say of how much is said.
@@ -83,6 +84,9 @@ func (u *ui) explain(err error) {
 
 // ask opens the terminal for a question. Progress is out of the way meanwhile.
 func (u *ui) ask(question func(*terminal.TTY) error) error {
+	if u.batch {
+		return fmt.Errorf("%w: %w", terminal.ErrNoTerminal, errBatch)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	tty, err := terminal.OpenTTY()
@@ -97,6 +101,9 @@ func (u *ui) ask(question func(*terminal.TTY) error) error {
 // secret asks for a passphrase or a password: by SSH_ASKPASS where there is no
 // terminal or SSH_ASKPASS_REQUIRE wants it so, as ssh(1) says.
 func (u *ui) secret(ctx context.Context, question string) (answer []byte, err error) {
+	if u.batch {
+		return nil, errBatch
+	}
 	require := u.env("SSH_ASKPASS_REQUIRE")
 	display := u.env("DISPLAY") != "" || u.env("WAYLAND_DISPLAY") != ""
 	program := u.env("SSH_ASKPASS")
@@ -147,7 +154,7 @@ func (u *ui) acceptHostKey(ctx context.Context, q reach.HostKeyQuestion) (accept
 	fingerprint := ssh.FingerprintSHA256(q.Key)
 	err = u.ask(func(tty *terminal.TTY) error {
 		question := fmt.Sprintf("The authenticity of %s (%s) can't be established: its console tells no host key.\n%s key fingerprint is %s.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ",
-			terminal.Sanitize(q.Server.Name), q.Candidate, keyTypeName(q.Key), fingerprint)
+			terminal.Sanitize(q.Name), q.Candidate, keyTypeName(q.Key), fingerprint)
 		for range 3 {
 			answer, err := tty.Ask(ctx, question)
 			if err != nil {
@@ -220,8 +227,10 @@ func (u *ui) note(n reach.Note) {
 	switch n.Kind {
 	case reach.HostKeyReplaced:
 		u.notef("%s has a new host key, as its console shows: %s", n.Server.Name, ssh.FingerprintSHA256(n.Key))
+	case reach.HostKeyAdded:
+		u.notef("host key %s of %s is accepted unasked", ssh.FingerprintSHA256(n.Key), n.What)
 	case reach.HostKeyNotRemembered:
-		u.notef("the host key could not be remembered: %v", n.Err)
+		u.notef("the host key of %s could not be remembered: %v", n.What, n.Err)
 	case reach.NotConfirmed:
 		u.notef("not confirmed that %s is still server %s: %s", n.Server.Name, n.Server.ID, reason(n.Err))
 	case reach.NotChecked:
