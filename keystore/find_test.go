@@ -221,6 +221,23 @@ func TestFindExplicit(t *testing.T) {
 	}
 }
 
+// TestFindExplicitFirst: of two installed keys, the one that the user named, though it
+// has a passphrase; and of keys that only the user's word speaks for, in the user's order.
+func TestFindExplicitFirst(t *testing.T) {
+	one, two := fresh(t), fresh(t)
+	first, second := sha256.Sum256(one.Public.Marshal()), sha256.Sum256(two.Public.Marshal())
+	h := newHome(t)
+	h.put(".ssh/one", as(t, one, Options{Format: OpenSSH}))
+	named := h.put("two", as(t, two, Options{Format: OpenSSH, Passphrase: []byte("x")}))
+	w := Wanted{SHA256: [][]byte{first[:], second[:]}}
+	r := find(t, Search{Home: h.string, Explicit: []string{named}}, w)
+	equal(t, "installed", h.told(r), "two: fingerprint", ".ssh/one: fingerprint")
+
+	plain := h.put("three", as(t, fresh(t), Options{Format: OpenSSH}))
+	r = find(t, Search{Explicit: []string{named, plain}}, Wanted{Public: h.public()})
+	equal(t, "by word", h.told(r), "two: explicit", "three: explicit")
+}
+
 func TestFindPublicHalfAlone(t *testing.T) {
 	key := fresh(t)
 	h := newHome(t)

@@ -77,7 +77,7 @@ func TestReadOpenSSHCiphers(t *testing.T) {
 		t.Fatalf("ssh knows only %q", ciphers)
 	}
 	for _, cipher := range ciphers {
-		for _, kind := range keyKinds() {
+		for _, kind := range []keyKind{keyKinds()[0], keyKinds()[4]} {
 			t.Run(cipher+"/"+kind.name, func(t *testing.T) {
 				t.Parallel()
 				path := store(t, "key", kind.marshal(t, Options{Format: OpenSSH}))
@@ -107,11 +107,12 @@ func TestReadOpenSSL(t *testing.T) {
 		recipes = append(recipes, recipe{"dek-" + cipher, "rsa ecdsa256 ecdsa521",
 			[]string{"pkey", "-traditional", "-" + cipher, "-passout", "pass:schlüssel €"}})
 	}
-	for _, cipher := range []string{"des3", "aes-128-cbc", "aes-192-cbc", "aes-256-cbc"} {
-		for _, prf := range []string{"hmacWithSHA1", "hmacWithSHA224", "hmacWithSHA256", "hmacWithSHA384", "hmacWithSHA512"} {
-			recipes = append(recipes, recipe{cipher + "-" + prf, "rsa ed25519",
-				[]string{"pkcs8", "-topk8", "-v2", cipher, "-v2prf", prf, "-passout", "pass:schlüssel €"}})
-		}
+	for _, encryption := range []string{"des3 hmacWithSHA256", "aes-128-cbc hmacWithSHA256", "aes-192-cbc hmacWithSHA256",
+		"aes-256-cbc hmacWithSHA1", "aes-256-cbc hmacWithSHA224", "aes-256-cbc hmacWithSHA256", "aes-256-cbc hmacWithSHA384",
+		"aes-256-cbc hmacWithSHA512"} {
+		cipher, prf, _ := strings.Cut(encryption, " ")
+		recipes = append(recipes, recipe{encryption, "rsa ed25519",
+			[]string{"pkcs8", "-topk8", "-v2", cipher, "-v2prf", prf, "-passout", "pass:schlüssel €"}})
 	}
 	for _, r := range recipes {
 		for _, kind := range keyKinds() {
@@ -192,6 +193,13 @@ func TestReadPuTTYgen(t *testing.T) {
 	for _, kind := range keyKinds() {
 		for _, r := range recipes {
 			for _, passphrase := range passphrases() {
+				want := r.want
+				if want == PEM && kind.name == "ed25519" {
+					want = OpenSSH
+				}
+				if want == OpenSSH && passphrase != "" && kind.name != "ecdsa256" {
+					continue // 16 rounds of bcrypt, whatever the key
+				}
 				t.Run(kind.name+"/"+r.name+"/"+passphrase, func(t *testing.T) {
 					t.Parallel()
 					from := Options{Format: OpenSSH, Comment: "naïve comment"}
@@ -203,10 +211,6 @@ func TestReadPuTTYgen(t *testing.T) {
 					out := filepath.Join(t.TempDir(), "out")
 					tool(t, "puttygen", in, "-O", r.format, "--ppk-param", r.param, "--new-passphrase", secret, "-o", out)
 					f, key := mustOpen(t, out, passphrase, kind.key(t))
-					want := r.want
-					if want == PEM && kind.name == "ed25519" {
-						want = OpenSSH
-					}
 					if f.Format != want || f.Encrypted != (passphrase != "") {
 						t.Errorf("read as %s, encrypted %v", f.Format, f.Encrypted)
 					}
