@@ -116,6 +116,7 @@ func TestFindPlaces(t *testing.T) {
 	mine := as(t, key, Options{Format: OpenSSH})
 	h.put(".ssh/any name at all", mine)
 	h.put(".ssh/osssh/work", mine)
+	h.put(".ssh/osssh/work.pub", AuthorizedKey(key.Public, "")) // not a file more to look at
 	h.put("work.pem", as(t, key, Options{Format: PKCS8}))
 	h.put("Downloads/work (1).PEM", mine)
 	h.put("Documents/work.ppk", as(t, key, Options{Format: PPK, PPKVersion: 2}))

@@ -87,6 +87,11 @@ func TestOpenSSHLies(t *testing.T) {
 	if _, err := mustParse(t, opensshFile(ssh.KeyAlgoED25519, public, appendString(public[:36:36], mixed))).Open(nil); !errors.As(err, &corrupt) {
 		t.Errorf("two public keys: %v", err)
 	}
+	padded, _ := pem.Decode(whole)
+	padded.Bytes[len(padded.Bytes)-1]++
+	if _, err := Parse(pem.EncodeToMemory(padded)); !errors.As(err, &corrupt) {
+		t.Errorf("wrong padding: %v", err)
+	}
 	block, _ := pem.Decode(opensshWith(16))
 	for name, change := range map[string]func([]byte) []byte{
 		"an uneven section": func(b []byte) []byte { return append(b[:len(b)-132], appendString(nil, make([]byte, 127))...) },

@@ -223,7 +223,13 @@ func TestSignerCertificate(t *testing.T) {
 		}
 		ca := store(t, "ca", as(t, fresh(t), Options{Format: OpenSSH}))
 		tool(t, "ssh-keygen", "-q", "-s", ca, "-I", "me", path+".pub")
-		signers, err := one(t, path, Wanted{Public: key.Public}).Signers(t.Context(), nil)
+		id := one(t, path, Wanted{Public: key.Public})
+		tool(t, "ssh-keygen", "-q", "-h", "-s", ca, "-I", "a host", path+".pub")
+		ofHost, err := one(t, path, Wanted{Public: key.Public}).Signers(t.Context(), nil)
+		if err != nil || len(ofHost) != 1 {
+			t.Errorf("with a host's certificate: %d signers, %v", len(ofHost), err)
+		}
+		signers, err := id.Signers(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -274,6 +275,10 @@ func TestPublicFormats(t *testing.T) {
 				if err != nil || f.Format != RFC4716 || !sameKey(f.Public, key.Public) {
 					t.Errorf("%v reading\n%s", err, out)
 				}
+			}
+			var corrupt *CorruptError
+			if _, err := Parse(bytes.TrimSuffix(SSH2PublicKey(key.Public, ""), []byte(ssh2End+"\n"))); !errors.As(err, &corrupt) {
+				t.Errorf("RFC 4716 without its end: %v", err)
 			}
 			for path, format := range map[string]Format{line: Public, ssh2: RFC4716} {
 				f, err := Read(path)
