@@ -34,6 +34,16 @@ func publicKey(t *testing.T, key any) ssh.PublicKey {
 	return public
 }
 
+// noSettings are those of a user without an ssh_config.
+func noSettings(t *testing.T, name, home string) *sshconfig.Settings {
+	t.Helper()
+	settings, err := sshconfig.Evaluate(t.Context(), sshconfig.Options{Host: name, Home: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings
+}
+
 func TestRule(t *testing.T) {
 	key, other := newKey(t), newKey(t)
 	shown := func(keys ...ssh.PublicKey) console.Log { return console.Log{HostKeys: keys} }
@@ -110,7 +120,8 @@ func TestHostKeyAlgorithms(t *testing.T) {
 		memory []sshconfig.Line
 		want   []string
 	}{
-		{"nothing known", console.Log{}, nil, nil},
+		{"nothing known", console.Log{}, nil, []string{
+			"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256"}},
 		{"memory", console.Log{}, lines(ed25519Key), []string{"ssh-ed25519"}},
 		{"memory of RSA", console.Log{}, lines(publicKey(t, rsaKey.Public())), []string{"rsa-sha2-512", "rsa-sha2-256"}},
 		{"several, best first", console.Log{}, lines(publicKey(t, rsaKey.Public()), ecdsaKey, ed25519Key),
@@ -120,7 +131,8 @@ func TestHostKeyAlgorithms(t *testing.T) {
 		{"a type that is not spoken", boot("ssh-dss", "ssh-ed25519"), nil, []string{"ssh-ed25519"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := (hostKeys{boot: c.boot, memory: c.memory}).algorithms(); !slices.Equal(got, c.want) {
+			known := hostKeys{settings: noSettings(t, "web", ""), users: &sshconfig.KnownHosts{}, boot: c.boot, memory: c.memory}
+			if got := known.algorithms(); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
