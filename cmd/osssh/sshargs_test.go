@@ -47,6 +47,8 @@ const (
 	longFlag = "a long flag is osssh's own"
 	anyName  = "the name of an instance may be anything"
 	later    = "a flag that osssh does not know yet"
+
+	evaluated = "the parser leaves ssh_config's keywords to its evaluation"
 )
 
 var argsCases = []argsCase{
@@ -131,6 +133,11 @@ var argsCases = []argsCase{
 	{line: "-i /K/b -i /K/a -i /K/b web", want: sshArgs{host: "web", identities: []string{"/K/b", "/K/a"}}},
 	{line: "-i /K/with~space web", want: sshArgs{host: "web", identities: []string{"/K/with space"}}},
 
+	// ssh_config.
+	{line: "-F /K/a web -F/K/b", want: sshArgs{host: "web", configFile: "/K/b"}, own: evaluated},
+	{line: "-oUser=bob web -o Port~22", want: sshArgs{host: "web", options: []string{"User=bob", "Port 22"}}, own: evaluated},
+	{line: "web -o", err: "flag -o needs a word"},
+
 	// Terminals.
 	{line: "-t web top", want: sshArgs{host: "web", tty: ttyYes, command: "top"}},
 	{line: "-tt web top", want: sshArgs{host: "web", tty: ttyForce, command: "top"}},
@@ -202,7 +209,6 @@ var argsCases = []argsCase{
 	{line: "-A web", err: "ssh's flag -A is not supported", own: later},
 	{line: "-L 1:a:2 web", err: "ssh's flag -L is not supported", own: later},
 	{line: "web -tN", err: "ssh's flag -N is not supported", own: later},
-	{line: "-oUser=bob web", err: "ssh's flag -o is not supported", own: later},
 	{line: "-h web", err: "unknown flag -h"},
 	{line: "-tü web", err: "unknown flag -ü"},
 	{line: "-: web", err: "unknown flag -:"},
