@@ -143,6 +143,7 @@ func TestFindCertificateInAgent(t *testing.T) {
 
 // TestFindWithoutAgent: an agent that hangs or is gone costs 2 s at most, and no file.
 func TestFindWithoutAgent(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	key := fresh(t)
 	h.put(".ssh/work", as(t, key, Options{Format: OpenSSH}))

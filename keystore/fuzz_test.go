@@ -50,7 +50,7 @@ func cheap(e Encryption) bool {
 func opened(t *testing.T, f *File) {
 	t.Helper()
 	if f.Public != nil {
-		if again, err := ParsePublicBlob(f.Public.Marshal()); err != nil || again.Type() != f.Public.Type() {
+		if again, err := parsePublicBlob(f.Public.Marshal()); err != nil || again.Type() != f.Public.Type() {
 			t.Fatalf("public half %q is not read again: %v", f.Public.Type(), err)
 		}
 	}
@@ -161,7 +161,7 @@ func FuzzPublic(f *testing.F) {
 				}
 			}
 		}
-		if key, err := ParsePublicBlob(data); err == nil && key.Type() == "" {
+		if key, err := parsePublicBlob(data); err == nil && key.Type() == "" {
 			t.Fatal("a key without a type")
 		}
 	})

@@ -26,7 +26,7 @@ const (
 	OpenSSH        // openssh-key-v1 (OpenSSH's PROTOCOL.key)
 	PEM            // PKCS#1 (RFC 8017) or SEC 1 (RFC 5915), perhaps with DEK-Info encryption (RFC 1421)
 	PKCS8          // RFC 5208 and 5958, encrypted with PBES2 (RFC 8018)
-	PPK            // PuTTY's format, versions 1 to 3
+	PPK            // PuTTY's format, versions 2 and 3
 	Public         // a line of authorized_keys, sshd(8)
 	RFC4716        // "---- BEGIN SSH2 PUBLIC KEY ----"
 )
@@ -75,7 +75,7 @@ type Encryption struct {
 type File struct {
 	Path    string // "" where it came from Parse
 	Format  Format
-	Version int    // of a PPK: 1 to 3; otherwise 0
+	Version int    // of a PPK: 2 or 3; otherwise 0
 	Type    string // the key's algorithm name, such as "ssh-ed25519"; "" where encryption hides it
 	Bits    int    // RSA and ECDSA: size of modulus or curve; 0 where it is not known
 	// Public is nil where encryption hides it and no .pub tells it. For key

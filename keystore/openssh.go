@@ -40,7 +40,7 @@ func parseOpenSSH(data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := ParsePublicBlob(box.public)
+	public, err := parsePublicBlob(box.public)
 	if err != nil {
 		return nil, err
 	}

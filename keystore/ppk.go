@@ -64,7 +64,7 @@ func parsePPK(text []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := ParsePublicBlob(p.public)
+	public, err := parsePublicBlob(p.public)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (p *ppk) openWith(passphrase []byte) (*Key, error) {
 
 // ppkKey pairs the private blob with the public one, which may be a certificate.
 func ppkKey(public, plain []byte) (*Key, error) {
-	parsed, err := ParsePublicBlob(public)
+	parsed, err := parsePublicBlob(public)
 	if err != nil {
 		return nil, err
 	}

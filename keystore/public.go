@@ -13,10 +13,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// ParsePublicBlob reads a public key in wire form (RFC 4253, section 6.6). Key
+// parsePublicBlob reads a public key in wire form (RFC 4253, section 6.6). Key
 // types that x/crypto does not know, such as ssh-ed448, give a key that tells
 // type and blob and verifies nothing.
-func ParsePublicBlob(blob []byte) (ssh.PublicKey, error) {
+func parsePublicBlob(blob []byte) (ssh.PublicKey, error) {
 	if err := limit("public key", uint64(len(blob)), maxPublicBlob, "bytes"); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func foreignLine(text []byte) (ssh.PublicKey, string) {
 	if err != nil || len(blob) == 0 {
 		return nil, ""
 	}
-	key, err := ParsePublicBlob(blob)
+	key, err := parsePublicBlob(blob)
 	if err != nil || key.Type() != name {
 		return nil, ""
 	}

@@ -30,7 +30,7 @@ func parseRFC4716(text []byte) (*File, error) {
 	if err != nil {
 		return nil, &CorruptError{What: "base64 is broken"}
 	}
-	key, err := ParsePublicBlob(blob)
+	key, err := parsePublicBlob(blob)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (x *Index) addAgent(list agentList) {
 	x.Looked.AgentError, x.Looked.AgentKeys = list.err, len(list.keys)
 	x.AgentKeys = list.keys
 	for _, key := range list.keys {
-		public, err := ParsePublicBlob(key.Blob)
+		public, err := parsePublicBlob(key.Blob)
 		if err != nil {
 			continue
 		}

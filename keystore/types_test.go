@@ -88,7 +88,7 @@ func TestParsePublicBlob(t *testing.T) {
 		"cut off":     key.Marshal()[:40],
 		"more":        append(key.Marshal(), 0),
 	} {
-		if k, err := ParsePublicBlob(blob); !errors.As(err, &corrupt) {
+		if k, err := parsePublicBlob(blob); !errors.As(err, &corrupt) {
 			t.Errorf("%s: %v, %v", name, k, err)
 		}
 	}

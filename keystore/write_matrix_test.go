@@ -181,8 +181,9 @@ func TestReadOurs(t *testing.T) {
 }
 
 // TestWrittenParameters holds Marshal's own key derivations against what the
-// documentation says of them.
+// documentation says of them. The matrices open what is written, at less cost.
 func TestWrittenParameters(t *testing.T) {
+	t.Parallel()
 	key := keyKinds()[4].key(t)
 	for _, c := range []struct {
 		options Options
@@ -204,9 +205,6 @@ func TestWrittenParameters(t *testing.T) {
 		}
 		if f.Encryption != c.want {
 			t.Errorf("%s: %+v, want %+v", c.options.Format, f.Encryption, c.want)
-		}
-		if opened, err := f.Open([]byte("open sesame")); err != nil || !sameKey(opened.Public, key.Public) {
-			t.Errorf("%s: %v", c.options.Format, err)
 		}
 	}
 }
