@@ -29,7 +29,22 @@ func (p *process) settings(ctx context.Context, args *sshArgs) (*sshconfig.Setti
 	}
 	o.Host, o.User, o.Port, o.Command = args.host, args.user, args.port, args.command
 	o.File, o.Overrides = args.configFile, args.options
-	return sshconfig.Evaluate(ctx, o)
+	settings, err := sshconfig.Evaluate(ctx, o)
+	var unsafe *sshconfig.UnsafeNameError
+	if errors.As(err, &unsafe) && unsafe.Name == args.host {
+		// OpenStack lets a server bear a name that ssh refuses. What holds for
+		// every host holds for it too.
+		o.Host = strings.Map(plainRune, args.host)
+		settings, err = sshconfig.Evaluate(ctx, o)
+	}
+	return settings, err
+}
+
+func plainRune(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {
+		return r
+	}
+	return '_'
 }
 
 // hopSettings evaluates it for a jump host. As in ssh, -F holds for it too, and
