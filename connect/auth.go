@@ -63,7 +63,7 @@ func (a *attempt) offer(signers []ssh.Signer) {
 	usable := make([]ssh.Signer, 0, len(signers))
 	for _, s := range signers {
 		if modern, ok := withoutSHA1(s); ok {
-			usable = append(usable, modern)
+			usable = append(usable, a.unhurried(modern))
 			keys = append(keys, s.PublicKey())
 		}
 	}
