@@ -81,13 +81,6 @@ func (t *localTTY) restore() {
 	}
 }
 
-// isRaw says whether makeRaw is in force.
-func (t *localTTY) isRaw() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.undo != nil
-}
-
 // spawn runs f in a goroutine. If f panics the terminal is restored first: a
 // panic ends the process without the deferred calls of other goroutines.
 func (t *localTTY) spawn(f func()) {

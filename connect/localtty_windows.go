@@ -59,3 +59,10 @@ func watchSize(t *localTTY, ended <-chan struct{}, changed func()) func() {
 		}
 	}
 }
+
+// isRaw says whether makeRaw is in force.
+func (t *localTTY) isRaw() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.undo != nil
+}

@@ -8,6 +8,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// DSA is still written in known_hosts files. x/crypto has the names too, marked
+// as deprecated; here they are only read.
+const (
+	keyAlgoDSA  = "ssh-dss"
+	certAlgoDSA = "ssh-dss-cert-v01@openssh.com"
+)
+
 // ErrNoAlgorithm is a list of algorithms that names none which is known here.
 var ErrNoAlgorithm = errors.New("none of the algorithms is known")
 
@@ -22,7 +29,7 @@ func keyAlgorithms() []string {
 		ssh.KeyAlgoECDSA521, ssh.CertAlgoECDSA521v01,
 		ssh.KeyAlgoSKECDSA256, ssh.CertAlgoSKECDSA256v01,
 		webAuthnECDSA256,
-		ssh.InsecureKeyAlgoDSA, ssh.InsecureCertAlgoDSAv01,
+		keyAlgoDSA, certAlgoDSA,
 		ssh.KeyAlgoRSA, ssh.CertAlgoRSAv01,
 		ssh.KeyAlgoRSASHA256, ssh.CertAlgoRSASHA256v01,
 		ssh.KeyAlgoRSASHA512, ssh.CertAlgoRSASHA512v01,

@@ -111,7 +111,7 @@ func (k Known) checkCertificate(cert *ssh.Certificate, principal string, now tim
 		return Line{}, fmt.Errorf("it is of type %d, not a host's", cert.CertType)
 	}
 	// CASignatureAlgorithms of OpenSSH leaves SHA-1 and DSA out.
-	if format := cert.Signature.Format; format == ssh.KeyAlgoRSA || format == ssh.InsecureKeyAlgoDSA {
+	if format := cert.Signature.Format; format == ssh.KeyAlgoRSA || format == keyAlgoDSA {
 		return Line{}, fmt.Errorf("it is signed with %s", format)
 	}
 	checker := ssh.CertChecker{Clock: func() time.Time { return now }}

@@ -196,9 +196,9 @@ func keyFormat(keyType string) string {
 	case webAuthnECDSA256:
 		return ssh.KeyAlgoSKECDSA256
 	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-		ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
+		ssh.KeyAlgoRSA, keyAlgoDSA, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
 		ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
-		ssh.CertAlgoRSAv01, ssh.InsecureCertAlgoDSAv01, ssh.CertAlgoSKED25519v01, ssh.CertAlgoSKECDSA256v01:
+		ssh.CertAlgoRSAv01, certAlgoDSA, ssh.CertAlgoSKED25519v01, ssh.CertAlgoSKECDSA256v01:
 		return keyType
 	}
 	return ""
