@@ -26,6 +26,8 @@ type request struct {
 	body    any
 	repeat  bool          // a POST that changes nothing, so may be sent again
 	timeout time.Duration // 0 is the client's
+
+	microversion string // of nova; "" is the usual one
 }
 
 // answer is the part of a JSON answer that is wanted.
@@ -35,7 +37,8 @@ type answer struct {
 	more bool   // set where the listing has another page
 }
 
-// do sends a request and decodes its answer. A refused token is renewed once.
+// do sends a request and decodes its answer; nil wants none of it. A refused
+// token is renewed once.
 func (c *Client) do(ctx context.Context, r request, out *answer) error {
 	now := c.current()
 	err := c.send(ctx, now, r, out)
@@ -72,7 +75,7 @@ func (c *Client) send(ctx context.Context, s *session, r request, out *answer) e
 	}
 	client := &gophercloud.ServiceClient{ProviderClient: c.provider, Type: string(r.service)}
 	if r.service == compute && r.url == "" {
-		client.Microversion = c.microversion(s)
+		client.Microversion = firstOf(r.microversion, c.microversion(s))
 	}
 	method := firstOf(r.method, http.MethodGet)
 	k := call{
@@ -83,8 +86,9 @@ func (c *Client) send(ctx context.Context, s *session, r request, out *answer) e
 		options := gophercloud.RequestOpts{
 			JSONBody:         r.body,
 			KeepResponseBody: true,
-			OkCodes:          []int{http.StatusOK, http.StatusAccepted, http.StatusNonAuthoritativeInfo, http.StatusMultipleChoices},
-			MoreHeaders:      map[string]string{"X-Auth-Token": s.Token},
+			OkCodes: []int{http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNonAuthoritativeInfo,
+				http.StatusNoContent, http.StatusMultipleChoices},
+			MoreHeaders: map[string]string{"X-Auth-Token": s.Token},
 		}
 		response, err := client.Request(ctx, method, target, &options)
 		if err != nil {
@@ -118,6 +122,10 @@ var errMissing = errors.New("the answer lacks what was asked for")
 // decode reads a whole response, so that its connection can serve the next call.
 func decode(response *http.Response, out *answer) error {
 	defer response.Body.Close()
+	if out == nil {
+		_, err := io.Copy(io.Discard, response.Body)
+		return err
+	}
 	var object json.RawMessage
 	if err := json.NewDecoder(response.Body).Decode(&object); err != nil {
 		return badBody(response, err)

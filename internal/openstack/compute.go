@@ -99,36 +99,6 @@ func (c *Client) Console(ctx context.Context, serverID string, lines int) (strin
 	return body.Output, err
 }
 
-// Keypair gives a keypair with its creation time. An empty userID is the
-// token's own user; another one needs an administrator.
-func (c *Client) Keypair(ctx context.Context, name, userID string) (*Keypair, error) {
-	r := request{path: "os-keypairs/" + url.PathEscape(name)}
-	if userID != "" {
-		r.query = url.Values{"user_id": {userID}}
-	}
-	var keypair Keypair
-	if err := c.nova(ctx, r, &answer{key: "keypair", into: &keypair}); err != nil {
-		return nil, err
-	}
-	return &keypair, nil
-}
-
-// Keypairs gives all keypairs of the token's user.
-func (c *Client) Keypairs(ctx context.Context) ([]Keypair, error) {
-	return collect(pages(ctx, nil, func(ctx context.Context, query url.Values) (page[Keypair], error) {
-		var wrapped []struct {
-			Keypair Keypair `json:"keypair"`
-		}
-		out := &answer{key: "keypairs", into: &wrapped}
-		err := c.nova(ctx, request{path: "os-keypairs", query: query}, out)
-		found := make([]Keypair, len(wrapped))
-		for i, w := range wrapped {
-			found[i] = w.Keypair
-		}
-		return page[Keypair]{found, out.more}, err
-	}, func(k Keypair) string { return k.Name }))
-}
-
 // nova sends a request at the usual microversion; a nova that is older says
 // 406 once and is asked what it has.
 func (c *Client) nova(ctx context.Context, r request, out *answer) error {
