@@ -30,33 +30,52 @@ func Generate(t Type, bits int) (*Key, error) {
 	return newKey(private)
 }
 
-func generate(t Type, bits int) (crypto.Signer, error) {
-	refused := &UnsupportedError{What: fmt.Sprintf("%s of %d bits", t, bits), Why: "no such size"}
+// Check tells, before a key is made, whether there is one of a size:
+// *UnsupportedError. The sizes are those of Generate.
+func (t Type) Check(bits int) error {
+	known, fits := true, bits == 0
 	switch t {
 	case Ed25519:
-		if bits != 0 && bits != 256 {
-			return nil, refused
-		}
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		return key, err
+		fits = fits || bits == 256
 	case ECDSA:
-		switch bits {
-		case 0, 256:
-			return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		case 384:
-			return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-		case 521:
-			return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-		}
-		return nil, refused
+		fits = fits || bits == 256 || bits == 384 || bits == 521
+	case RSA:
+		fits = fits || bits >= 2048 && bits <= maxRSABits
+	default:
+		known = false
+	}
+	switch {
+	case !known:
+		return &UnsupportedError{What: fmt.Sprintf("key type %q", string(t)), Why: "ed25519, ecdsa and rsa can be made"}
+	case !fits:
+		return &UnsupportedError{What: fmt.Sprintf("%s of %d bits", t, bits), Why: "no such size"}
+	}
+	return nil
+}
+
+func generate(t Type, bits int) (crypto.Signer, error) {
+	if err := t.Check(bits); err != nil {
+		return nil, err
+	}
+	switch t {
+	case ECDSA:
+		return ecdsa.GenerateKey(curveOfSize(bits), rand.Reader)
 	case RSA:
 		if bits == 0 {
 			bits = 3072
 		}
-		if bits < 2048 || bits > maxRSABits {
-			return nil, refused
-		}
 		return rsa.GenerateKey(rand.Reader, bits)
 	}
-	return nil, &UnsupportedError{What: fmt.Sprintf("key type %q", t), Why: "ed25519, ecdsa and rsa can be made"}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
+}
+
+func curveOfSize(bits int) elliptic.Curve {
+	switch bits {
+	case 384:
+		return elliptic.P384()
+	case 521:
+		return elliptic.P521()
+	}
+	return elliptic.P256()
 }

@@ -164,4 +164,7 @@ func TestGenerate(t *testing.T) {
 	if _, err := Generate(RSA, 16385); !errors.As(err, &unsupported) {
 		t.Errorf("RSA of 16385 bits: %v", err)
 	}
+	if err := RSA.Check(16384); err != nil {
+		t.Errorf("RSA of 16384 bits: %v", err)
+	}
 }
