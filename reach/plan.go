@@ -218,15 +218,15 @@ func (p *Plan) findKey(scan func() (*keystore.Index, error)) error {
 			p.config.note(Note{Kind: NotChecked, Server: p.Server, What: "keypair", Err: err})
 		}
 	}
-	wanted := wantedKey(p.Server, keypair, p.hostKeys.boot)
+	wanted := WantedKey(p.Server, keypair, p.hostKeys.boot)
 	if p.Keys = onlyNamed(p.request, index.Match(wanted)); len(p.Keys.Identities) == 0 {
 		return &NoKeyError{Server: p.Server, Keypair: keypair, Wanted: wanted, Result: p.Keys}
 	}
 	return nil
 }
 
-// wantedKey is what is known of the key that the server takes.
-func wantedKey(server openstack.Server, keypair *openstack.Keypair, boot console.Log) keystore.Wanted {
+// WantedKey is what is known of the key that the server takes.
+func WantedKey(server openstack.Server, keypair *openstack.Keypair, boot console.Log) keystore.Wanted {
 	wanted := keystore.Wanted{Name: server.KeyName}
 	if keypair != nil {
 		if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(keypair.PublicKey)); err == nil {

@@ -61,7 +61,7 @@ func Survey(ctx context.Context, c *Config) ([]Row, []resolve.Gap, error) {
 func (c *Config) row(server openstack.Server, all *resolve.All, userID string, index *keystore.Index, facts secgroup.Facts) Row {
 	row := Row{Server: server, Login: resolve.User(server, all.Image(server), "")}
 	if server.KeyName != "" {
-		wanted := wantedKey(server, all.Keypair(server, userID), console.Log{})
+		wanted := WantedKey(server, all.Keypair(server, userID), console.Log{})
 		if found := index.Match(wanted).Identities; len(found) > 0 {
 			row.Key = found[0]
 		}
