@@ -142,6 +142,13 @@ func explanations() []func(error) (words, bool) {
 			return words{what: fmt.Sprintf("%s needs a passphrase, and there is no terminal to ask on", e.Path), hint: "ssh-add " + quote(e.Path)}
 		}),
 
+		// PuTTY
+		on(func(e *ppkTakenError) words {
+			return words{what: e.Error(), hint: "mv " + quote(e.path) + " " + quote(e.path+".old")}
+		}),
+		on(func(e *proxiedError) words { return words{what: e.Error(), hint: "osssh " + quote(e.name)} }),
+		on(func(e *noPuTTYError) words { return words{what: e.Error(), hint: "apt install putty-tools"} }),
+
 		// the host key
 		on(sayHostKeyRefused),
 		is(reach.ErrStrict, words{what: "nothing vouches for the host key, and StrictHostKeyChecking is yes"}),

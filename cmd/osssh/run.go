@@ -86,6 +86,7 @@ func newApp(p *process) *cli.App {
 		Commands: []*cli.Command{
 			sshCommand(p),
 			listCommand(p),
+			puttyCommand(p),
 			demoCommand(p),
 			versionCommand(p),
 			helpCommand(),

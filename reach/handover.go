@@ -1,0 +1,77 @@
+package reach
+
+import (
+	"bytes"
+	"slices"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/keystore"
+)
+
+// KnownHostKeys are the host keys that a login accepts unasked.
+type KnownHostKeys struct {
+	Fingerprints []string // "SHA256:…"
+	Types        []string // such as "ssh-ed25519", best first
+}
+
+// HostKeys is what another program must be told to verify the server as a login
+// does: the keys that this boot's console shows, else the remembered ones, and
+// never one that the user's files revoke. Empty where nothing is known.
+func (p *Plan) HostKeys() KnownHostKeys {
+	var known KnownHostKeys
+	var types []string
+	if boot := p.hostKeys.boot; boot.HasHostKeys() {
+		known.Fingerprints, types = slices.Clone(boot.Fingerprints), boot.HostKeyTypes
+		for _, key := range boot.HostKeys {
+			known.Fingerprints = append(known.Fingerprints, ssh.FingerprintSHA256(key))
+		}
+	} else {
+		for _, line := range p.hostKeys.memory {
+			known.Fingerprints = append(known.Fingerprints, ssh.FingerprintSHA256(line.Key))
+			types = append(types, line.Key.Type())
+		}
+	}
+	for _, line := range p.hostKeys.trusted("").Revoked {
+		revoked := ssh.FingerprintSHA256(line.Key)
+		known.Fingerprints = slices.DeleteFunc(known.Fingerprints, func(f string) bool { return f == revoked })
+	}
+	slices.Sort(known.Fingerprints)
+	known.Fingerprints = slices.Compact(known.Fingerprints)
+	for _, algorithm := range p.hostKeys.algorithms() {
+		if t := typeOf(algorithm); slices.Contains(types, t) && !slices.Contains(known.Types, t) {
+			known.Types = append(known.Types, t)
+		}
+	}
+	return known
+}
+
+// Identity is the key that a login offers first. Of the same key in several
+// places it is the one that a program which reads only this format can use:
+// such a file before any other file, any file before the agent.
+func (p *Plan) Identity(format keystore.Format) *keystore.Identity {
+	best := p.Keys.Identities[0]
+	rank := func(id *keystore.Identity) int {
+		switch {
+		case id.File == nil:
+			return 0
+		case id.File.Format != format:
+			return 1
+		}
+		return 2
+	}
+	for _, id := range p.Keys.Identities[1:] {
+		if sameKey(id, p.Keys.Identities[0]) && rank(id) > rank(best) {
+			best = id
+		}
+	}
+	return best
+}
+
+func sameKey(a, b *keystore.Identity) bool {
+	return a.Public != nil && b.Public != nil && bytes.Equal(a.Public.Marshal(), b.Public.Marshal())
+}
+
+// Proxied says whether the way leads through a command or another host, as the
+// user's ssh_config has it: the candidates cannot be dialled then.
+func (p *Plan) Proxied() bool { return p.request.proxied() }
