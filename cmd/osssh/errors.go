@@ -60,6 +60,20 @@ func explanations() []func(error) (words, bool) {
 	return []func(error) (words, bool){
 		on(func(e *usageError) words { return words{what: e.what, hint: "osssh --help"} }),
 
+		// keys and keypairs
+		on(sayKeyKept),
+		on(sayKeyLost),
+		on(sayFileExists),
+		on(sayKeyFormat),
+		on(sayKeyFileName),
+		on(sayKeypairName),
+		on(sayKeypairExists),
+		on(sayKeypairQuota),
+		on(sayNoKeypair),
+		on(sayUnasked),
+		on(sayKeyNotHere),
+		is(errHiddenHalf, words{what: errHiddenHalf.Error(), hint: "--passphrase-file FILE opens it"}),
+
 		// configuration and signing in
 		on(func(e *openstack.NoCloudsError) words {
 			return words{

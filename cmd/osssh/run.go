@@ -52,10 +52,11 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	if words[0] == "ssh" {
 		return p.runLogin(words[1:])
 	}
-	if app.Command(words[0]) == nil {
+	command := app.Command(words[0])
+	if command == nil {
 		return p.runLogin(words)
 	}
-	err = app.RunContext(ctx, append([]string{"osssh"}, words...))
+	err = app.RunContext(ctx, append([]string{"osssh"}, flagsFirst(command, words)...))
 	var status statusError
 	var usage *usageError
 	switch {
@@ -86,18 +87,25 @@ func newApp(p *process) *cli.App {
 		Commands: []*cli.Command{
 			sshCommand(p),
 			listCommand(p),
+			keyCommand(p),
 			puttyCommand(p),
 			demoCommand(p),
 			versionCommand(p),
 			helpCommand(),
 		},
 	}
-	for _, command := range app.Commands {
+	p.equip(app.Commands)
+	return app
+}
+
+// equip gives commands, and those below them, what all have.
+func (p *process) equip(commands []*cli.Command) {
+	for _, command := range commands {
 		command.HideHelpCommand = true
 		command.Flags = append(command.Flags, p.globals.flags()...)
 		command.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} }
+		p.equip(command.Subcommands)
 	}
-	return app
 }
 
 func versionCommand(p *process) *cli.Command {
