@@ -23,13 +23,14 @@ demo: build
 install: build
 	install -D bin/osssh $(DESTDIR)$(PREFIX)/bin/osssh
 
-# The packages that are missing, if any. Elsewhere than on Debian they are the
+# The packages that are missing, if any; RUNLEVEL keeps the SSH server from being
+# started. Elsewhere than on Debian they are the
 # reader's own affair, and the tests say which one they lack.
 tools:
 	@missing=$$(for p in $(TOOLS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-		$$sudo apt-get -q update && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -q -y install --no-install-recommends $$missing; \
+		$$sudo apt-get -q update && $$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y install --no-install-recommends $$missing; \
 	fi
 
 test: tools

@@ -121,11 +121,12 @@ type hostKeys struct {
 // an address says nothing of an instance. A line that cannot be read hides only
 // itself.
 func recallHostKeys(c *Config, r Request, server openstack.Server) (hostKeys, error) {
-	own, _, err := sshconfig.ReadKnownHosts(c.KnownHosts)
+	own, problems, err := sshconfig.ReadKnownHosts(c.KnownHosts)
 	if err != nil {
 		return hostKeys{}, err
 	}
-	users, _, err := userKnownHosts(r.Settings, r.remote())
+	c.noteProblems(problems, nil)
+	users, _, err := c.userKnownHosts(r.Settings, r.remote())
 	if err != nil {
 		return hostKeys{}, err
 	}

@@ -123,7 +123,7 @@ func (c *Config) newHop(ctx context.Context, j sshconfig.JumpHost) (*hop, error)
 	if h.name = s.HostKeyAlias(); h.name == "" {
 		h.name = sshconfig.HostName(s.Host(), h.request.Port)
 	}
-	known, files, err := userKnownHosts(s, h.request.remote())
+	known, files, err := c.userKnownHosts(s, h.request.remote())
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,7 @@ const (
 	NotConfirmed                         // the session opens though the API has not confirmed the name; Err, if it said so
 	NotChecked                           // What could not be asked, Err says why
 	KeyPassedOver                        // the file What matches but others can read it
+	KnownHostsProblem                    // Err: a line or a file of known_hosts that does not count
 	NotCached                            // Err: the memory could not be written
 )
 

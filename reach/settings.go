@@ -125,11 +125,22 @@ func knownAs(s *sshconfig.Settings, name string, port int) []string {
 
 // userKnownHosts reads the user's and the system's known_hosts files. ssh goes
 // on without one that cannot be read, and so does this.
-func userKnownHosts(s *sshconfig.Settings, r sshconfig.Remote) (known *sshconfig.KnownHosts, files []string, err error) {
+func (c *Config) userKnownHosts(s *sshconfig.Settings, r sshconfig.Remote) (known *sshconfig.KnownHosts, files []string, err error) {
 	files, err = s.UserKnownHostsFiles(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	known, _, _ = sshconfig.ReadKnownHosts(slices.Concat(files, s.GlobalKnownHostsFiles())...)
+	known, problems, err := sshconfig.ReadKnownHosts(slices.Concat(files, s.GlobalKnownHostsFiles())...)
+	c.noteProblems(problems, err)
 	return known, files, nil
+}
+
+// noteProblems tells of lines and files that hide themselves and nothing else.
+func (c *Config) noteProblems(problems []sshconfig.Problem, err error) {
+	for _, problem := range problems {
+		c.note(Note{Kind: KnownHostsProblem, Err: problem})
+	}
+	if err != nil {
+		c.note(Note{Kind: KnownHostsProblem, Err: err})
+	}
 }

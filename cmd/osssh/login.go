@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -106,10 +107,14 @@ func (p *process) login(args *sshArgs) (int, error) {
 	return exit.Status, err
 }
 
-// identities drops what cannot be read with ssh's own warning.
+// identities drops what cannot be read with ssh's own warning. The shell leaves
+// a tilde alone in -i~/key.
 func (p *process) identities(files []string) []string {
 	var readable []string
 	for _, file := range files {
+		if rest, ok := strings.CutPrefix(file, "~/"); ok {
+			file = filepath.Join(p.env("HOME"), rest)
+		}
 		if _, err := os.Stat(file); err != nil {
 			p.ui.notef("identity file %s is not accessible: %v", terminal.Sanitize(file), cause(err))
 			continue

@@ -34,7 +34,7 @@ func (p *process) fail(err error, status int) int {
 	if p.ctx.Err() != nil { // ctrl-C needs no explanation
 		return status
 	}
-	if !p.quiet {
+	if !p.ui.quiet {
 		p.ui.explain(err)
 	}
 	return status

@@ -160,7 +160,7 @@ func (a *sshArgs) flagOfWord(letter rune, value string) error {
 	case 'F':
 		a.configFile = value
 	case 'o':
-		a.options = append(a.options, value)
+		return a.option(value)
 	case 'i':
 		if !slices.Contains(a.identities, value) {
 			a.identities = append(a.identities, value)
@@ -181,6 +181,24 @@ func (a *sshArgs) flagOfWord(letter rune, value string) error {
 			return &usageError{fmt.Sprintf("bad port %q", value)}
 		}
 	}
+	return nil
+}
+
+// option reads a -o. User and Port are -l and -p by another name: of all of them
+// the first counts. The rest is ssh_config's.
+func (a *sshArgs) option(line string) error {
+	line = strings.TrimSpace(line)
+	end := strings.IndexAny(line, "= \t")
+	if end > 0 && !strings.Contains(line, `"`) {
+		value := strings.TrimSpace(strings.TrimLeft(line[end:], "= \t"))
+		switch strings.ToLower(line[:end]) {
+		case "user":
+			return a.flagOfWord('l', value)
+		case "port":
+			return a.flagOfWord('p', value)
+		}
+	}
+	a.options = append(a.options, line)
 	return nil
 }
 

@@ -135,7 +135,11 @@ var argsCases = []argsCase{
 
 	// ssh_config.
 	{line: "-F /K/a web -F/K/b", want: sshArgs{host: "web", configFile: "/K/b"}, own: evaluated},
-	{line: "-oUser=bob web -o Port~22", want: sshArgs{host: "web", options: []string{"User=bob", "Port 22"}}, own: evaluated},
+	{line: "-oUser=bob web -o Port~22", want: sshArgs{host: "web", user: "bob", port: 22}},
+	{line: "-oUser=bob -l carl web", want: sshArgs{host: "web", user: "bob"}},
+	{line: "-l carl -oUser=bob web", want: sshArgs{host: "web", user: "carl"}},
+	{line: "-ouser=bob carl@web", want: sshArgs{host: "web", user: "bob"}},
+	{line: "-p 2022 -o port=22 web", want: sshArgs{host: "web", port: 2022}},
 	{line: "web -o", err: "flag -o needs a word"},
 
 	// Terminals.
