@@ -2,11 +2,15 @@ package reach
 
 import (
 	"bytes"
+	"context"
+	"net"
 	"slices"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"osssh/keystore"
+	"osssh/resolve"
 )
 
 // KnownHostKeys are the host keys that a login accepts unasked.
@@ -75,3 +79,52 @@ func sameKey(a, b *keystore.Identity) bool {
 // Proxied says whether the way leads through a command or another host, as the
 // user's ssh_config has it: the candidates cannot be dialled then.
 func (p *Plan) Proxied() bool { return p.request.proxied() }
+
+// Another program is told one address: candidates are tried as in RFC 8305, the
+// next one after answerDelay, and all of them no longer than answerPatience.
+const (
+	answerDelay    = 250 * time.Millisecond
+	answerPatience = 3 * time.Second
+)
+
+// Answering is the candidate that takes a connection first; the best one where
+// none does, or where there is no other.
+func (p *Plan) Answering(ctx context.Context) resolve.Candidate {
+	best := p.Candidates[0]
+	if len(p.Candidates) == 1 {
+		return best
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	answers := make(chan *resolve.Candidate, len(p.Candidates)) // nil: does not answer
+	for i, candidate := range p.Candidates {
+		go func() {
+			if takesConnection(ctx, time.Duration(i)*answerDelay, candidate) {
+				answers <- &candidate
+			} else {
+				answers <- nil
+			}
+		}()
+	}
+	for range p.Candidates {
+		if answered := <-answers; answered != nil {
+			return *answered
+		}
+	}
+	return best
+}
+
+// takesConnection says whether a candidate takes a connection after a delay.
+func takesConnection(ctx context.Context, delay time.Duration, candidate resolve.Candidate) bool {
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+		return false
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", candidate.Address.String())
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}

@@ -4,16 +4,20 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
 	"osssh/internal/console"
 	"osssh/keystore"
+	"osssh/resolve"
 	"osssh/sshconfig"
 )
 
@@ -92,6 +96,40 @@ func TestPlanIdentity(t *testing.T) {
 		plan := &Plan{Keys: keystore.Result{Identities: c.of}}
 		if got := plan.Identity(keystore.PPK); got != c.want {
 			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+func TestPlanAnswering(t *testing.T) {
+	address := func(listens bool) resolve.Candidate {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listens {
+			t.Cleanup(func() { l.Close() })
+		} else if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return resolve.Candidate{Address: netip.MustParseAddrPort(l.Addr().String())}
+	}
+	up, alsoUp, down, alsoDown := address(true), address(true), address(false), address(false)
+	for _, c := range []struct {
+		name string
+		of   []resolve.Candidate
+		want resolve.Candidate
+	}{
+		{"one is not tried", []resolve.Candidate{down}, down},
+		{"the best", []resolve.Candidate{up, alsoUp}, up},
+		{"the next", []resolve.Candidate{down, up, alsoUp}, up},
+		{"none", []resolve.Candidate{down, alsoDown}, down},
+	} {
+		began := time.Now()
+		if got := (&Plan{Candidates: c.of}).Answering(t.Context()); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got.Address, c.want.Address)
+		}
+		if took := time.Since(began); took >= answerPatience {
+			t.Errorf("%s: took %s", c.name, took)
 		}
 	}
 }

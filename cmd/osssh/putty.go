@@ -193,7 +193,7 @@ func (p *process) puttySession(args *puttyArgs, plan *reach.Plan) (string, error
 	if err != nil {
 		return "", err
 	}
-	address, known := plan.Candidates[0].Address, plan.HostKeys()
+	address, known := plan.Answering(p.ctx).Address, plan.HostKeys()
 	session := sshconfig.PuTTYSession{
 		Host: address.Addr().String(), Port: int(address.Port()), User: plan.Login.User, KeyFile: key,
 		HostKeys: known.Fingerprints, HostKeyTypes: known.Types, HostKeyAlias: reach.Alias(plan.Server),

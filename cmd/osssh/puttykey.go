@@ -25,10 +25,10 @@ func (e *ppkTakenError) Error() string {
 }
 
 // puttyKey gives the path of a file that PuTTY can read the key from, and makes
-// it where there is none; "" for a key that only the agent has.
+// it where there is none.
 func (p *process) puttyKey(ctx context.Context, id *keystore.Identity, server openstack.Server) (string, error) {
 	if id.File == nil {
-		return "", nil
+		return p.agentKey(id, server.KeyName)
 	}
 	path, err := filepath.Abs(id.File.Path)
 	if err != nil || id.File.Format == keystore.PPK {
@@ -40,7 +40,7 @@ func (p *process) puttyKey(ctx context.Context, id *keystore.Identity, server op
 	}
 	if id.Public != nil {
 		for _, place := range places {
-			if isPPKOf(place, id.Public) {
+			if holdsKey(place, keystore.PPK, id.Public) {
 				return place, nil
 			}
 		}
@@ -57,26 +57,51 @@ func (p *process) puttyKey(ctx context.Context, id *keystore.Identity, server op
 	return p.writePPK(places, key.Public, ppk)
 }
 
-// maxFileName is what file systems allow, in bytes.
-const maxFileName = 255
+// agentKey gives the path of a public key file, by which PuTTY chooses one of
+// the agent's keys: a server refuses whoever offers many. "", and with it every
+// key of the agent, where another key's file is in the way.
+func (p *process) agentKey(id *keystore.Identity, keypair string) (string, error) {
+	path, err := p.ownKeyFile(keypair, "agent", ".pub")
+	if err != nil {
+		return "", err
+	}
+	err = keystore.WritePublic(path, keystore.AuthorizedKey(id.Public, id.Agent.Comment))
+	if errors.Is(err, fs.ErrExist) {
+		if !holdsKey(path, keystore.Public, id.Public) {
+			return "", nil
+		}
+		return path, nil
+	}
+	return path, err
+}
 
 // ppkPlaces are where the PPK of a key file may lie: beside it, else with
 // osssh's own files under the keypair's name.
 func (p *process) ppkPlaces(path, keypair string) ([]string, error) {
-	home, err := p.home()
-	if err != nil {
-		return nil, err
-	}
-	name := sshconfig.PuTTYFileName(keypair)
-	if name == "" || len(name)+len(".ppk") > maxFileName {
-		name = filepath.Base(path)
-	}
-	return []string{path + ".ppk", filepath.Join(home, ".ssh", "osssh", name+".ppk")}, nil
+	own, err := p.ownKeyFile(keypair, filepath.Base(path), ".ppk")
+	return []string{path + ".ppk", own}, err
 }
 
-func isPPKOf(path string, public ssh.PublicKey) bool {
+// maxFileName is what file systems allow, in bytes.
+const maxFileName = 255
+
+// ownKeyFile is a file among osssh's own, named as the keypair, which may have
+// any name or none.
+func (p *process) ownKeyFile(keypair, otherwise, extension string) (string, error) {
+	home, err := p.home()
+	if err != nil {
+		return "", err
+	}
+	name := sshconfig.PuTTYFileName(keypair)
+	if name == "" || len(name)+len(extension) > maxFileName {
+		name = otherwise
+	}
+	return filepath.Join(home, ".ssh", "osssh", name+extension), nil
+}
+
+func holdsKey(path string, format keystore.Format, public ssh.PublicKey) bool {
 	file, err := keystore.Read(path)
-	return err == nil && file.Format == keystore.PPK && file.Public != nil &&
+	return err == nil && file.Format == format && file.Public != nil &&
 		bytes.Equal(file.Public.Marshal(), public.Marshal())
 }
 
@@ -91,7 +116,7 @@ func (p *process) writePPK(places []string, public ssh.PublicKey, ppk []byte) (s
 			return place, nil
 		case !errors.Is(err, fs.ErrExist):
 			failed = err
-		case isPPKOf(place, public):
+		case holdsKey(place, keystore.PPK, public):
 			return place, nil
 		default:
 			failed = &ppkTakenError{place}
