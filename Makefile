@@ -62,8 +62,10 @@ e2e: tools build
 e2e-full: e2e
 	e2e/cloud/check
 
+# osssh and its rival in turn, on the real cloud.
 bench: build
-	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+	e2e/cloud/up
+	$(GO) test -tags $(TAGS),e2e -run '^$$' -bench . -benchtime 20x ./e2e
 
 clean:
 	rm -rf bin

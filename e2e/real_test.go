@@ -72,6 +72,11 @@ func setup(env *testscript.Env, bin string) error {
 	env.Setenv("OS_CLOUD", "demo")
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
 	env.Setenv("SSH_AUTH_SOCK", "")
+	return prepareHome(home)
+}
+
+// prepareHome puts the cloud's private keys into a home directory.
+func prepareHome(home string) error {
 	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {
 		return err
 	}
