@@ -70,9 +70,16 @@ func explanations() []func(error) (words, bool) {
 		on(sayKeypairExists),
 		on(sayKeypairQuota),
 		on(sayNoKeypair),
+		on(sayNothingNamed),
 		on(sayUnasked),
 		on(sayKeyNotHere),
 		is(errHiddenHalf, words{what: errHiddenHalf.Error(), hint: "--passphrase-file FILE opens it"}),
+
+		on(func(e *reach.HopError) words {
+			w := explain(e.Err)
+			w.what = fmt.Sprintf("jump host %s: %s", e.Host, w.what)
+			return w
+		}),
 
 		// configuration and signing in
 		on(func(e *openstack.NoCloudsError) words {

@@ -42,6 +42,9 @@ Examples:
 			&cli.StringFlag{Name: "comment", Usage: "in place of the key's own (openssh and ppk hold one)", Destination: &o.comment},
 		}, o.passphrase.flags("new-passphrase-file")...),
 		Action: func(c *cli.Context) error {
+			if !c.IsSet("format") {
+				return &usageError{"key convert needs --format openssh, pem, pkcs8 or ppk"}
+			}
 			formats, err := parseFormats([]string{c.String("format")})
 			if err != nil {
 				return err

@@ -85,7 +85,10 @@ func (o *keyCreateOptions) complete(p *process) error {
 	if err := o.kind.Check(o.bits); err != nil {
 		return err
 	}
-	if err := errors.Join(openstack.CheckKeypairName(o.name), checkKeyFileName(o.name)); err != nil {
+	if err := openstack.CheckKeypairName(o.name); err != nil {
+		return err
+	}
+	if err := checkKeyFileName(o.name); err != nil {
 		return err
 	}
 	if o.out == "" {
@@ -111,17 +114,16 @@ func (p *process) keyCreate(o keyCreateOptions) error {
 	if err := o.complete(p); err != nil {
 		return err
 	}
-	if err := o.holdable(nil); err != nil {
+	var given []byte
+	if o.passphrase.file != "" {
+		given = []byte("given")
+	}
+	if err := o.holdable(given); err != nil {
 		return err
 	}
 	if err := o.free(); err != nil {
 		return err
 	}
-	passphrase, err := p.createPassphrase(o)
-	if err != nil {
-		return err
-	}
-	defer clear(passphrase)
 	client, err := p.signIn()
 	if err != nil {
 		return err
@@ -132,6 +134,11 @@ func (p *process) keyCreate(o keyCreateOptions) error {
 	} else if !openstack.IsNotFound(err) {
 		return err
 	}
+	passphrase, err := p.createPassphrase(o)
+	if err != nil {
+		return err
+	}
+	defer clear(passphrase)
 	var public ssh.PublicKey
 	var paths []string
 	if o.serverSide {
@@ -157,11 +164,6 @@ func (p *process) createPassphrase(o keyCreateOptions) ([]byte, error) {
 	onlyPEM := !slices.ContainsFunc(o.formats, func(f keystore.Format) bool { return f != keystore.PEM })
 	if onlyPEM && o.passphrase.file == "" {
 		return nil, nil
-	}
-	if o.passphrase.file != "" {
-		if err := o.holdable([]byte("given")); err != nil {
-			return nil, err
-		}
 	}
 	passphrase, err := p.setPassphrase(o.passphrase, o.name, "passphrase-file")
 	if err != nil {

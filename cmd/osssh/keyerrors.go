@@ -112,6 +112,12 @@ func sayNoKeypair(e *noKeypairError) words {
 	return words{what: "no keypair " + e.name, hint: "osssh key list"}
 }
 
+func sayNothingNamed(e *nothingNamedError) words {
+	w := sayNotFound(e.NotFoundError)
+	w.what = "no keypair and no server " + e.Name
+	return w
+}
+
 func sayUnasked(e *unaskedError) words {
 	return words{what: "no terminal to ask on", hint: e.flags}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/urfave/cli/v2"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/errgroup"
@@ -34,6 +36,9 @@ type keyNotHereError struct {
 
 func (e *keyNotHereError) Error() string { return "no private key here opens " + e.name }
 
+// nothingNamedError says that neither a keypair nor a server has the name.
+type nothingNamedError struct{ *resolve.NotFoundError }
+
 func (p *process) keyFind(name string) error {
 	client, err := p.signIn()
 	if err != nil {
@@ -56,6 +61,10 @@ func (p *process) keyFind(name string) error {
 			}
 		}
 		server, err := resolve.Find(asked, client, name)
+		var missing *resolve.NotFoundError
+		if errors.As(err, &missing) {
+			return &nothingNamedError{missing}
+		}
 		if err != nil {
 			return err
 		}

@@ -56,6 +56,7 @@ func withDemo(env *testscript.Env) error {
 //	heal                       takes faults back
 //	calls N [SERVICE [PREFIX]] counts the calls since the last forget
 //	forget                     forgets the calls so far
+//	boot NAME KEYPAIR          makes a server
 func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	cloudOf := func(ts *testscript.TestScript) *demo.Cloud { return ts.Value(cloudKey{}).(*demo.Cloud) }
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -64,6 +65,7 @@ func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
 			ts.Check(json.Unmarshal([]byte(strings.Join(args, " ")), &fault))
 			ts.Check(cloudOf(ts).Inject(fault))
 		},
+		"boot":   boot,
 		"heal":   func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ClearFaults() },
 		"forget": func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ResetCalls() },
 		"calls": func(ts *testscript.TestScript, _ bool, args []string) {
