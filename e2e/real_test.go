@@ -70,6 +70,11 @@ func setup(env *testscript.Env, bin string) error {
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	env.Setenv("OS_CLIENT_CONFIG_FILE", filepath.Join(state(), "clouds.yaml"))
 	env.Setenv("OS_CLOUD", "demo")
+	cloud, err := filepath.Abs("cloud")
+	if err != nil {
+		return err
+	}
+	env.Setenv("CLOUD", cloud)
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
 	env.Setenv("SSH_AUTH_SOCK", "")
 	return prepareHome(home)
