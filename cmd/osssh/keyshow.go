@@ -58,10 +58,10 @@ type keyShown struct {
 type keyEncryption struct {
 	Cipher      string `json:"cipher"`
 	KDF         string `json:"kdf"`
-	Rounds      int    `json:"rounds,omitempty"`
-	MemoryKiB   int    `json:"memory_kib,omitempty"`
-	Passes      int    `json:"passes,omitempty"`
-	Parallelism int    `json:"parallelism,omitempty"`
+	Rounds      int    `json:"rounds"`
+	MemoryKiB   int    `json:"memory_kib"`
+	Passes      int    `json:"passes"`
+	Parallelism int    `json:"parallelism"`
 }
 
 // keyPrivateState says what is known of the private half.
