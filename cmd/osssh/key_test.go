@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -206,5 +209,47 @@ func TestBeside(t *testing.T) {
 		if got := beside(c.in, c.format); got != c.want {
 			t.Errorf("%s as %s: got %s, want %s", c.in, c.format, got, c.want)
 		}
+	}
+}
+
+// A key is saved in all its formats or in none.
+func TestSaveAllOrNone(t *testing.T) {
+	dir := t.TempDir()
+	o := keyCreateOptions{name: "work", out: dir, formats: []keystore.Format{keystore.OpenSSH, keystore.PKCS8, keystore.PPK}}
+	inTheWay := filepath.Join(dir, "work.ppk")
+	if err := os.WriteFile(inTheWay, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.save(newKey(t), nil, []byte("sesame")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("saved over a file: %v", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	if kept, err := os.ReadFile(inTheWay); err != nil || string(kept) != "mine" {
+		t.Errorf("the file in the way is %q, %v", kept, err)
+	}
+}
+
+func TestReadPassphrase(t *testing.T) {
+	for content, want := range map[string]string{
+		"one\ntwo\n": "one", "one\r\n": "one", "one": "one", " a b \n": " a b ", "\n": "", "": "", "f\u00fcr": "f\u00fcr",
+		strings.Repeat("x", maxPassphrase): strings.Repeat("x", maxPassphrase),
+	} {
+		path := filepath.Join(t.TempDir(), "passphrase")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := (&process{}).readPassphrase(path); err != nil || string(got) != want {
+			t.Errorf("%.20q: got %.20q, %v", content, got, err)
+		}
+	}
+	long := filepath.Join(t.TempDir(), "long")
+	if err := os.WriteFile(long, []byte(strings.Repeat("x", maxPassphrase+1)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&process{}).readPassphrase(long); err == nil {
+		t.Error("too long a line is taken")
 	}
 }

@@ -74,7 +74,11 @@ func (p *process) printWayBack(k openstack.Keypair) error {
 	if err := p.result("public", public); err != nil || keypairKey(k) == nil {
 		return err
 	}
-	return p.result("undo", fmt.Sprintf("echo %s | osssh key import %s -", quote(public), quote(k.Name)))
+	end := ""
+	if strings.HasPrefix(k.Name, "-") {
+		end = "-- "
+	}
+	return p.result("undo", fmt.Sprintf(`printf '%%s\n' %s | osssh key import %s%s -`, quote(public), end, quote(k.Name)))
 }
 
 // mustSayYes asks for the whole word.
