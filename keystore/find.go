@@ -13,7 +13,7 @@ type Search struct {
 	// ssh_config's IdentityFile. A public key file chooses a key of the agent,
 	// or the private key beside it.
 	Explicit []string
-	// Home is looked through: all of .ssh and .ssh/osssh, and *.pem, *.ppk and *.key in
+	// Home is looked through: all of .ssh and .ssh/osssh, and *.pem, *.ppk, *.key and *.pk8 in
 	// itself, Downloads and Documents. "": no directory.
 	Home string
 	// Agent is asked for its keys; nil: none. One that does not answer within 2 s is

@@ -323,7 +323,7 @@ func TestNamedAs(t *testing.T) {
 	}{
 		{"web", "web", true}, {"web.pem", "web", true}, {"Web.PEM", "web", true}, {"web (1).pem", "web", true},
 		{"web(12).pem", "web", true}, {"my-key.pem", "my key", true}, {"my_key.ppk", "my key", true},
-		{"a@b.c.key", "a@b.c", true}, {"id_ed25519", "id_ed25519", true}, {"web.txt", "web", false},
+		{"a@b.c.key", "a@b.c", true}, {"work.pk8", "work", true}, {"id_ed25519", "id_ed25519", true}, {"web.txt", "web", false},
 		{"web2.pem", "web", false}, {"(1).pem", "1", true}, {".pem", "", false}, {"", "", false}, {"web", "", false},
 	} {
 		if got := namedAs(filepath.Join("dir", c.file), c.name); got != c.want {

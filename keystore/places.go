@@ -45,7 +45,7 @@ func candidates(s Search) (out []candidate, truncated bool) {
 // place is a directory that is looked through, without those below it.
 type place struct {
 	directory string
-	keysOnly  bool // only *.pem, *.ppk and *.key: people keep other things there
+	keysOnly  bool // only names of keys, as isKeyName has it: people keep other things there
 }
 
 func places(home string) []place {
@@ -101,10 +101,10 @@ func (p place) wants(name string, all map[string]bool) bool {
 	return true
 }
 
-// isKeyName goes by the endings under which clouds and browsers save keys.
+// isKeyName goes by the endings under which clouds and browsers save keys, and osssh itself.
 func isKeyName(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
-	case ".pem", ".ppk", ".key":
+	case ".pem", ".ppk", ".key", ".pk8":
 		return true
 	}
 	return strings.HasPrefix(name, "id_")
