@@ -62,7 +62,8 @@ func holds(lines []sshconfig.Line, key ssh.PublicKey) bool {
 // instance's.
 type HostKeyRefusedError struct {
 	Server    openstack.Server
-	Alias     string
+	Alias     string   // in osssh's own known_hosts file
+	Names     []string // in the user's
 	Key       ssh.PublicKey
 	ByConsole bool              // this boot's console names others; else memory does
 	Revoked   *sshconfig.Line   // the line that revokes it, nil where none does
@@ -122,10 +123,7 @@ type hostKeys struct {
 // itself.
 func recallHostKeys(c *Config, r Request, server openstack.Server) (hostKeys, error) {
 	own, problems, err := sshconfig.ReadKnownHosts(c.KnownHosts)
-	if err != nil {
-		return hostKeys{}, err
-	}
-	c.noteProblems(problems, nil)
+	c.noteProblems(problems, err)
 	users, _, err := c.userKnownHosts(r.Settings, r.remote())
 	if err != nil {
 		return hostKeys{}, err
@@ -227,12 +225,20 @@ func (h hostKeys) verify(ctx context.Context, candidate connect.Candidate, key s
 // vouched asks the authorities and the revoked keys of the user's files.
 func (h hostKeys) vouched(candidate connect.Candidate, key ssh.PublicKey) error {
 	address := sshconfig.HostName(candidate.Address.Addr().String(), int(candidate.Address.Port()))
-	_, err := h.trusted(address).Check(key, h.names[0], time.Now())
+	_, err := h.trusted(address).Check(key, h.principal(), time.Now())
 	return err
 }
 
+// principal is the name that a certificate must list.
+func (h hostKeys) principal() string {
+	if len(h.names) > 0 {
+		return h.names[0]
+	}
+	return h.server.Name
+}
+
 func (h hostKeys) refused(key ssh.PublicKey, why HostKeyRefusedError) error {
-	why.Server, why.Alias, why.Key, why.Known = h.server, Alias(h.server), key, h.memory
+	why.Server, why.Alias, why.Names, why.Key, why.Known = h.server, Alias(h.server), h.names, key, h.memory
 	return &why
 }
 

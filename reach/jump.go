@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,15 @@ import (
 // dialFunc makes a connection to "host:port", by whatever way.
 type dialFunc func(ctx context.Context, address string) (net.Conn, error)
 
-// toCandidates makes it a connect.Config's Dial; nil, for TCP, stays nil.
-func (d dialFunc) toCandidates() func(context.Context, connect.Candidate) (net.Conn, error) {
+// to makes it a connect.Config's Dial, to a fixed address, or to the candidate's
+// where that is "". nil, for TCP, stays nil.
+func (d dialFunc) to(address string) func(context.Context, connect.Candidate) (net.Conn, error) {
 	if d == nil {
 		return nil
 	}
-	return func(ctx context.Context, c connect.Candidate) (net.Conn, error) { return d(ctx, c.Address.String()) }
+	return func(ctx context.Context, c connect.Candidate) (net.Conn, error) {
+		return d(ctx, cmp.Or(address, c.Address.String()))
+	}
 }
 
 // way is what ssh_config's ProxyJump or ProxyCommand makes of dialling: nil for
@@ -159,6 +163,7 @@ func (h *hop) login(ctx context.Context, dial dialFunc) (*connect.Client, error)
 		Banner:            c.Banner,
 		Dial:              through,
 		ConnectTimeout:    s.ConnectTimeout(),
+		HandshakeTimeout:  s.ConnectTimeout(),
 		Trace:             c.Trace,
 		ClientVersion:     c.Version,
 	})
@@ -169,7 +174,7 @@ func (h *hop) candidates(ctx context.Context, dial dialFunc) ([]connect.Candidat
 	if dial != nil {
 		address := net.JoinHostPort(host, strconv.Itoa(h.request.Port))
 		nowhere := connect.Candidate{Address: netip.AddrPortFrom(netip.IPv4Unspecified(), port), Label: address}
-		return []connect.Candidate{nowhere}, func(ctx context.Context, _ connect.Candidate) (net.Conn, error) { return dial(ctx, address) }, nil
+		return []connect.Candidate{nowhere}, dial.to(address), nil
 	}
 	addresses, err := lookUp(ctx, host)
 	var candidates []connect.Candidate

@@ -70,6 +70,13 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 		return nil, nil, errForgotten
 	}
 	c.stage("connecting to " + past.Address.String())
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if server, _, err := lookup.wait(ctx); past.contradicted(server, err) {
+			cancel(errForgotten)
+		}
+	}()
 	client, err := connect.Dial(ctx, p.targets(), connect.Config{
 		User: p.Login.User,
 		Signers: func(ctx context.Context) ([]ssh.Signer, error) {
@@ -149,10 +156,11 @@ func (p *Plan) refresh(lookup *lookup, past remembered) {
 	}
 }
 
-// keep remembers that a client logged in by this plan, as the plan's user. A key
+// keep remembers that a client logged in by this plan, as the plan's user, if
+// the server's records and not the request named that one. A key
 // that was only tried because nothing is known may not be the one that matched.
 func (p *Plan) keep(client *connect.Client) {
-	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() {
+	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() || p.request.User != "" {
 		return
 	}
 	best := p.Keys.Identities[0]

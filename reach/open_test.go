@@ -27,6 +27,7 @@ import (
 	"osssh/internal/demo"
 	"osssh/internal/openstack"
 	"osssh/keystore"
+	"osssh/resolve"
 	"osssh/sshconfig"
 )
 
@@ -439,7 +440,8 @@ func TestOpenRenamed(t *testing.T) {
 	first.open(t, Request{Name: "web"})
 	old, other := cloud.Instance("web").ID(), cloud.Instance("bastion").ID()
 	oldName, newName := "was-web", "web"
-	inject(t, cloud, demo.Fault{Instance: "web", Rename: &oldName}, demo.Fault{Instance: "bastion", Rename: &newName})
+	inject(t, cloud, demo.Fault{Instance: "web", Rename: &oldName}, demo.Fault{Instance: "bastion", Rename: &newName},
+		demo.Fault{Service: "nova", Path: "/v2.1/servers/detail", Delay: time.Second}) // the session is open by then
 
 	l := newLogin(t, cloud)
 	if plan, _ := l.open(t, Request{Name: "web"}); plan.Server.ID != old {
@@ -455,6 +457,21 @@ func TestOpenRenamed(t *testing.T) {
 	}
 	if plan, _ := newLogin(t, cloud).open(t, Request{Name: "web"}); plan.Server.ID != other || fromMemory(plan) {
 		t.Errorf("server %s, from memory %v", plan.Server.ID, fromMemory(plan))
+	}
+}
+
+// The address answers no more, and the API tells at once that the server is gone.
+func TestOpenDeletedIsToldAtOnce(t *testing.T) {
+	cloud := startDemo(t)
+	newLogin(t, cloud).open(t, Request{Name: "web"})
+	backlog, gone := demo.SSHBacklog, "gone"
+	inject(t, cloud, demo.Fault{Instance: "web", SSH: &backlog}, demo.Fault{Instance: "web", Rename: &gone})
+	began := time.Now()
+	l := newLogin(t, cloud)
+	_, _, err := Open(t.Context(), &l.Config, Request{Name: "web", Settings: &sshconfig.Settings{}})
+	var missing *resolve.NotFoundError
+	if !errors.As(err, &missing) || time.Since(began) > memoryPatience/2 {
+		t.Errorf("%v after %s", err, time.Since(began))
 	}
 }
 

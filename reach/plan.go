@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,6 +33,7 @@ type Plan struct {
 	hostKeys hostKeys
 	facts    *resolve.Facts // nil for a plan from memory
 	asked    bool           // the user was asked about a key
+	far      string         // "host:port" to dial by a proxy in place of the candidate; "": the candidate's address
 	endWay   func()         // ends the hosts on the way; nil where there are none
 }
 
@@ -51,6 +54,7 @@ type NoAddressError struct {
 	Server openstack.Server
 	Fixed  []netip.Addr // those it has, out of reach
 	Wanted netip.Addr   // the one asked for, if one was
+	Family int          // 4 or 6, if one family only was asked for
 }
 
 func (e *NoAddressError) Error() string {
@@ -124,13 +128,18 @@ func prepareFor(ctx context.Context, c *Config, r Request, client *openstack.Cli
 	p.Candidates = resolve.Rank(server, ways, resolve.Preferences{
 		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
 	})
-	if host := r.Settings.HostName(); host != "" {
+	if host := r.Settings.HostName(); host != "" && r.proxied() {
+		// Its name may mean something on the other side only.
+		port := resolve.SSHPort(server, r.Port)
+		p.Candidates = []resolve.Candidate{{Why: resolve.Given, Address: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port))}}
+		p.far = net.JoinHostPort(host, strconv.Itoa(port))
+	} else if host != "" {
 		if p.Candidates, err = hostNamed(ctx, host, resolve.SSHPort(server, r.Port), p.Candidates); err != nil {
 			return nil, err
 		}
 	}
 	if len(p.Candidates) == 0 {
-		return nil, &NoAddressError{Server: server, Fixed: fixedAddresses(server, ways), Wanted: r.Address}
+		return nil, &NoAddressError{Server: server, Fixed: fixedAddresses(server, ways), Wanted: r.Address, Family: r.Family}
 	}
 	if p.hostKeys, err = recallHostKeys(c, r, server); err != nil {
 		return nil, err
@@ -254,14 +263,19 @@ func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
 	}
 	watch := p.watch(ctx, dial != nil)
 	defer watch.stop()
-	client, err := connect.Dial(watch.ctx, p.targets(), connect.Config{
+	targets := p.targets()
+	if dial != nil { // a proxy is started once, as by ssh, for the best address
+		targets = targets[:1]
+	}
+	client, err := connect.Dial(watch.ctx, targets, connect.Config{
 		User:              p.Login.User,
 		Signers:           p.signers,
 		HostKey:           p.hostKeys.verify,
 		HostKeyAlgorithms: p.hostKeys.algorithms(),
 		Banner:            p.config.Banner,
-		Dial:              dial.toCandidates(),
+		Dial:              dial.to(p.far),
 		ConnectTimeout:    p.request.Settings.ConnectTimeout(),
+		HandshakeTimeout:  p.request.Settings.ConnectTimeout(), // ssh's covers both
 		Trace:             watch.trace,
 		ClientVersion:     p.config.Version,
 	})

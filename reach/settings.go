@@ -111,10 +111,14 @@ func lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
 }
 
 // knownAs are the names under which the user's and the system's known_hosts
-// files may know a host: its HostKeyAlias, else its name as typed.
+// files may know a host: its HostKeyAlias, else its name as typed, none where
+// that is an address.
 func knownAs(s *sshconfig.Settings, name string, port int) []string {
 	if alias := s.HostKeyAlias(); alias != "" {
 		return []string{alias}
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return nil // an address is not the instance's own: others may have had it
 	}
 	name = strings.ToLower(name)
 	if port == 0 || port == 22 {

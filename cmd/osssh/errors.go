@@ -160,7 +160,7 @@ func explanations() []func(error) (words, bool) {
 			return words{what: fmt.Sprintf("the passphrase does not open %s", e.Path)}
 		}),
 		on(func(e *keystore.PassphraseMissingError) words {
-			return words{what: fmt.Sprintf("%s needs a passphrase, and there is no terminal to ask on", e.Path), hint: "ssh-add " + quote(e.Path)}
+			return words{what: fmt.Sprintf("%s needs a passphrase, and none was given", e.Path), hint: "ssh-add " + quote(e.Path)}
 		}),
 
 		// PuTTY

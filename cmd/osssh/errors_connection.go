@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -22,7 +23,7 @@ func sayHostKeyRefused(e *reach.HostKeyRefusedError) words {
 	if e.ByConsole {
 		return words{
 			what: fmt.Sprintf("%s shows host key %s, which its console does not name: something else may answer at this address", e.Server.Name, presented),
-			hint: "openstack console log show " + e.Server.ID,
+			hint: "openstack console log show " + quote(e.Server.ID),
 		}
 	}
 	w := words{what: fmt.Sprintf("the host key of %s has changed to %s", e.Server.Name, presented)}
@@ -33,7 +34,11 @@ func sayHostKeyRefused(e *reach.HostKeyRefusedError) words {
 		w.more = append(w.more, fmt.Sprintf("its action log has a %s at %s, which makes new host keys", e.Action.Action, e.Action.Start.Format("2006-01-02 15:04 MST")))
 	}
 	if len(e.Known) > 0 {
-		w.hint = fmt.Sprintf("if that is expected: ssh-keygen -R %s -f %s", e.Alias, quote(e.Known[0].Path))
+		name, path := e.Alias, e.Known[0].Path
+		if filepath.Base(filepath.Dir(path)) != "osssh" && len(e.Names) > 0 { // a file of the user's
+			name = e.Names[0]
+		}
+		w.hint = fmt.Sprintf("if that is expected: ssh-keygen -R %s -f %s", quote(name), quote(path))
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -22,7 +23,9 @@ func sayNotFound(e *resolve.NotFoundError) words {
 	}
 	var names []string
 	for _, s := range e.Near {
-		names = append(names, s.Name)
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
 	}
 	switch len(names) {
 	case 0:
@@ -34,7 +37,7 @@ func sayNotFound(e *resolve.NotFoundError) words {
 }
 
 func sayState(e *reach.StateError) words {
-	id := e.Server.ID
+	id := quote(e.Server.ID)
 	w := words{what: fmt.Sprintf("%s is %s", e.Server.Name, e.Server.Status)}
 	if e.Server.Fault != nil {
 		w.what += ": " + e.Server.Fault.Message
@@ -62,8 +65,11 @@ func sayNoAddress(e *reach.NoAddressError) words {
 	if e.Wanted.IsValid() {
 		return words{what: fmt.Sprintf("%s has no address %s", e.Server.Name, e.Wanted), hint: "osssh " + quote(e.Server.Name)}
 	}
+	if e.Family != 0 {
+		return words{what: fmt.Sprintf("%s has no IPv%d address that can be reached from here", e.Server.Name, e.Family)}
+	}
 	if len(e.Fixed) == 0 {
-		return words{what: fmt.Sprintf("%s has no address at all", e.Server.Name), hint: "openstack server add network " + e.Server.ID + " NETWORK"}
+		return words{what: fmt.Sprintf("%s has no address at all", e.Server.Name), hint: "openstack server add network " + quote(e.Server.ID) + " NETWORK"}
 	}
 	var fixed []string
 	for _, address := range e.Fixed {
@@ -71,7 +77,7 @@ func sayNoAddress(e *reach.NoAddressError) words {
 	}
 	return words{
 		what: fmt.Sprintf("%s has no address that can be reached from here, only %s", e.Server.Name, strings.Join(fixed, ", ")),
-		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + e.Server.ID + " ADDRESS",
+		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + quote(e.Server.ID) + " ADDRESS",
 	}
 }
 

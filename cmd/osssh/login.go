@@ -80,17 +80,21 @@ func (p *process) login(args *sshArgs) (int, error) {
 	}
 	p.ui.obey(settings)
 	p.ui.traceSettings(settings)
-	config, err := p.reachConfig()
-	if err != nil {
-		return 0, err
-	}
-	config.SettingsOf = func(ctx context.Context, hop sshconfig.JumpHost) (*sshconfig.Settings, error) {
-		return p.hopSettings(ctx, args, hop)
-	}
-	p.ui.start()
-	client, plan, err := reach.Open(p.ctx, config, reach.Request{
-		Name: args.host, User: args.user, Port: args.port, Family: args.family,
-		Identities: p.identities(args.identities), Settings: settings,
+	request := p.request(args, settings)
+	var client *connect.Client
+	var plan *reach.Plan
+	err = p.anywhere(args.host, func(name string) error {
+		config, err := p.reachConfig()
+		if err != nil {
+			return err
+		}
+		config.SettingsOf = func(ctx context.Context, hop sshconfig.JumpHost) (*sshconfig.Settings, error) {
+			return p.hopSettings(ctx, args, hop)
+		}
+		p.ui.start()
+		request.Name = name
+		client, plan, err = reach.Open(p.ctx, config, request)
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -105,6 +109,14 @@ func (p *process) login(args *sshArgs) (int, error) {
 		exit, _, err = p.session(client, plan, args, settings)
 	}
 	return exit.Status, err
+}
+
+// request is what the command line and ssh_config ask for.
+func (p *process) request(args *sshArgs, settings *sshconfig.Settings) reach.Request {
+	return reach.Request{
+		Name: args.host, User: args.user, Port: args.port, Family: args.family,
+		Identities: p.identities(args.identities), Settings: settings,
+	}
 }
 
 // identities drops what cannot be read with ssh's own warning. The shell leaves

@@ -71,18 +71,27 @@ func (p *process) cacheDir() string {
 // loadCloud reads the configuration of the cloud that the flags or the
 // environment name.
 func (p *process) loadCloud() (*openstack.Cloud, error) {
-	home, err := p.home()
+	options, err := p.cloudOptions()
 	if err != nil {
 		return nil, err
+	}
+	return openstack.Load(options)
+}
+
+// cloudOptions say where the configuration comes from.
+func (p *process) cloudOptions() (openstack.Options, error) {
+	home, err := p.home()
+	if err != nil {
+		return openstack.Options{}, err
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return nil, err
+		dir = "" // it is gone: then nothing is searched there
 	}
-	return openstack.Load(openstack.Options{
+	return openstack.Options{
 		Cloud: p.cloud, Region: p.region, Project: p.project, Interface: p.iface,
 		Env: p.env, Dir: dir, Home: home,
-	})
+	}, nil
 }
 
 // connector gives the function that signs in to a cloud: once, and asking the

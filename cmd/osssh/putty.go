@@ -171,15 +171,18 @@ func (p *process) puttyPlan(args *sshArgs) (*reach.Plan, error) {
 	}
 	p.ui.obey(settings)
 	p.ui.traceSettings(settings)
-	config, err := p.reachConfig()
-	if err != nil {
-		return nil, err
-	}
-	p.ui.start()
-	defer p.ui.progress.Stop()
-	plan, err := reach.Prepare(p.ctx, config, reach.Request{
-		Name: args.host, User: args.user, Port: args.port, Family: args.family,
-		Identities: p.identities(args.identities), Settings: settings,
+	request := p.request(args, settings)
+	var plan *reach.Plan
+	err = p.anywhere(args.host, func(name string) error {
+		config, err := p.reachConfig()
+		if err != nil {
+			return err
+		}
+		p.ui.start()
+		defer p.ui.progress.Stop()
+		request.Name = name
+		plan, err = reach.Prepare(p.ctx, config, request)
+		return err
 	})
 	if err == nil && plan.Proxied() {
 		return nil, &proxiedError{plan.Server.Name}

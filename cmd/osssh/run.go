@@ -27,7 +27,7 @@ func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e
 
 // run is the whole program: args are the process's, the status is returned.
 func run(args []string, stdin, stdout, stderr *os.File) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := endBySignal(context.Background())
 	defer stop()
 	p := &process{
 		ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv,
@@ -68,6 +68,23 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 		return p.fail(err, exitUsage)
 	}
 	return p.fail(err, exitFailure)
+}
+
+// endBySignal gives a context that ends by the signals that end a program, so
+// that terminals are restored and files removed. What was to be ignored, as
+// under nohup, stays ignored. A broken pipe is an error like any other.
+func endBySignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	var ending []os.Signal
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) {
+			ending = append(ending, s)
+		}
+	}
+	signal.Ignore(syscall.SIGPIPE)
+	if len(ending) == 0 { // for NotifyContext, none means all
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, ending...)
 }
 
 // newApp is the one list of commands. A word that is none of them is an

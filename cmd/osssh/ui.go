@@ -40,7 +40,7 @@ func (u *ui) settle(g globals, verbose int) {
 
 // start shows progress from now on, on a terminal.
 func (u *ui) start() {
-	if !u.quiet && !u.debug && u.verbose == 0 && terminal.IsTerminal(u.stderr) {
+	if u.progress == nil && !u.quiet && !u.debug && u.verbose == 0 && terminal.IsTerminal(u.stderr) {
 		u.progress = terminal.StartProgress(u.stderr)
 	}
 }
@@ -130,7 +130,11 @@ func (u *ui) passphrase(ctx context.Context, p keystore.Prompt) ([]byte, error) 
 	if p.Try > 1 {
 		u.notef("that passphrase does not open it")
 	}
-	return u.secret(ctx, fmt.Sprintf("passphrase for %s: ", terminal.Sanitize(p.Path)))
+	answer, err := u.secret(ctx, fmt.Sprintf("passphrase for %s: ", terminal.Sanitize(p.Path)))
+	if err != nil && ctx.Err() == nil { // nobody to ask, or no answer
+		return nil, fmt.Errorf("%w: %w", &keystore.PassphraseMissingError{Path: p.Path}, err)
+	}
+	return answer, err
 }
 
 func (u *ui) protectKey(ctx context.Context, file *keystore.File) (protected bool, err error) {

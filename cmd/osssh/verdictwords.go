@@ -26,7 +26,7 @@ func verdictWords(v reach.Verdict) (cause, fix string) {
 	switch v.Rules.Reason {
 	case secgroup.NoGroups:
 		return fmt.Sprintf("the port has no security group, so nothing is let in [%s]", sure),
-			"openstack port set --security-group GROUP " + v.Candidate.PortID
+			"openstack port set --security-group GROUP " + quote(v.Candidate.PortID)
 	case secgroup.SourceUnknown:
 		rule := v.Rules.Rule
 		return fmt.Sprintf("security group %s admits tcp/%d only from %s, and you may come from elsewhere (rule %s) [%s]",

@@ -57,6 +57,7 @@ func (l *login) session(conn *ssh.ServerConn, tcp *net.TCPConn, asked ssh.NewCha
 	started := false
 	for r := range requests { // ends with the channel
 		ok := false
+		var start func() // behind the reply: a command may end before it is sent
 		switch r.Type {
 		case "env":
 			ok = s.addEnv(r.Payload)
@@ -71,7 +72,7 @@ func (l *login) session(conn *ssh.ServerConn, tcp *net.TCPConn, asked ssh.NewCha
 				break
 			}
 			started, ok = true, true
-			running.Go(func() { s.run(command.Line) })
+			start = func() { s.run(command.Line) }
 		case "window-change":
 			var w windowChange
 			if ok = ssh.Unmarshal(r.Payload, &w) == nil; ok {
@@ -85,6 +86,9 @@ func (l *login) session(conn *ssh.ServerConn, tcp *net.TCPConn, asked ssh.NewCha
 		}
 		if r.WantReply {
 			_ = r.Reply(ok, nil)
+		}
+		if start != nil {
+			running.Go(start)
 		}
 	}
 	s.abandon()
