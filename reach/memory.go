@@ -40,7 +40,7 @@ type remembered struct {
 	ServerName string
 	Address    netip.AddrPort
 	Why        resolve.Why
-	User       string
+	User       string    // "": only users that a request named are known
 	PublicKey  string    // of the key that matched, as in authorized_keys
 	Confirmed  time.Time // when the API last said that the name means this server
 }
@@ -60,7 +60,7 @@ func (m *Memory) recall(name string) (remembered, bool) {
 	if err != nil || json.Unmarshal(data, &past) != nil {
 		return remembered{}, false
 	}
-	return past, past.ServerID != "" && past.Address.IsValid() && past.User != "" && past.PublicKey != ""
+	return past, past.ServerID != "" && past.Address.IsValid() && past.PublicKey != ""
 }
 
 // store remembers a login. The file is written whole or not at all.

@@ -129,7 +129,6 @@ func TestMemoryOfBrokenFiles(t *testing.T) {
 		"no server":    strings.Replace(string(whole), `"ServerID":"42"`, `"ServerID":""`, 1),
 		"no address":   strings.Replace(string(whole), `[2001:db8::1]:2222`, ``, 1),
 		"bad address":  strings.Replace(string(whole), `[2001:db8::1]:2222`, `web:22`, 1),
-		"no user":      strings.Replace(string(whole), `"debian"`, `""`, 1),
 		"no key":       strings.Replace(string(whole), `ssh-ed25519 AAAA`, ``, 1),
 		"another type": strings.Replace(string(whole), `"debian"`, `7`, 1),
 	} {

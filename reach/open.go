@@ -33,7 +33,7 @@ func Open(ctx context.Context, c *Config, r Request) (*connect.Client, *Plan, er
 	scan := scanKeys(ctx, c, r)
 	past, known := c.Memory.recall(r.Name)
 	lookup := startLookup(ctx, c, r.Name, !known)
-	if known && r.plain() {
+	if known && r.plain() && (past.User != "" || r.User != "") {
 		client, plan, err := openFromMemory(ctx, c, r, past, lookup, scan)
 		if err == nil || ctx.Err() != nil || plan != nil && plan.asked {
 			return client, plan, err
@@ -156,11 +156,10 @@ func (p *Plan) refresh(lookup *lookup, past remembered) {
 	}
 }
 
-// keep remembers that a client logged in by this plan, as the plan's user, if
-// the server's records and not the request named that one. A key
+// keep remembers that a client logged in by this plan. A key
 // that was only tried because nothing is known may not be the one that matched.
 func (p *Plan) keep(client *connect.Client) {
-	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() || p.request.User != "" {
+	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() {
 		return
 	}
 	best := p.Keys.Identities[0]
@@ -169,7 +168,7 @@ func (p *Plan) keep(client *connect.Client) {
 	}
 	at := client.Candidate().Address
 	login := remembered{
-		ServerID: p.Server.ID, ServerName: p.Server.Name, Address: at, User: p.Login.User,
+		ServerID: p.Server.ID, ServerName: p.Server.Name, Address: at, User: p.lastingUser(),
 		PublicKey: string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(best.Public))), Confirmed: time.Now(),
 	}
 	for _, candidate := range p.Candidates {
@@ -178,6 +177,18 @@ func (p *Plan) keep(client *connect.Client) {
 		}
 	}
 	p.store(login)
+}
+
+// lastingUser is the user that the server's records named, now or at an earlier
+// login: one that the request names holds for this time only. "": none is known.
+func (p *Plan) lastingUser() string {
+	if p.request.User == "" {
+		return p.Login.User
+	}
+	if past, ok := p.config.Memory.recall(p.request.Name); ok && past.ServerID == p.Server.ID {
+		return past.User
+	}
+	return ""
 }
 
 func (p *Plan) store(login remembered) {

@@ -460,6 +460,26 @@ func TestOpenRenamed(t *testing.T) {
 	}
 }
 
+// A user who is named holds for this time only; the address is remembered.
+func TestOpenUserGivenOnce(t *testing.T) {
+	cloud := startDemo(t)
+	l := newLogin(t, cloud)
+	l.open(t, Request{Name: "web", User: "debian"})
+	if past, ok := l.Memory.recall("web"); !ok || past.User != "" {
+		t.Errorf("remembered: %+v", past)
+	}
+	if plan, _ := newLogin(t, cloud).open(t, Request{Name: "web", User: "debian"}); !fromMemory(plan) {
+		t.Error("a named user needs no record of one")
+	}
+	if plan, _ := newLogin(t, cloud).open(t, Request{Name: "web"}); fromMemory(plan) || plan.Login.Guess {
+		t.Errorf("logged in as %+v, from memory %v", plan.Login, fromMemory(plan))
+	}
+	newLogin(t, cloud).open(t, Request{Name: "web", User: "debian"})
+	if past, _ := l.Memory.recall("web"); past.User != "debian" {
+		t.Errorf("the records' user is forgotten: %+v", past)
+	}
+}
+
 // The address answers no more, and the API tells at once that the server is gone.
 func TestOpenDeletedIsToldAtOnce(t *testing.T) {
 	cloud := startDemo(t)
