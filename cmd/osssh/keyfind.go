@@ -110,7 +110,7 @@ func (p *process) wantedBy(client *openstack.Client, server openstack.Server) (k
 // table writes a table for a person, or for a program.
 func (p *process) table(t terminal.Table) error {
 	if terminal.IsTerminal(p.stdout) {
-		return t.WriteText(p.stdout)
+		return t.WriteText(p.stdout, terminal.Width(p.stdout))
 	}
 	return t.WriteTSV(p.stdout)
 }

@@ -55,10 +55,7 @@ func (p *process) list(asJSON bool) error {
 	for _, row := range rows {
 		table.Rows = append(table.Rows, p.listCells(row))
 	}
-	if terminal.IsTerminal(p.stdout) {
-		return table.WriteText(p.stdout)
-	}
-	return table.WriteTSV(p.stdout)
+	return p.table(table)
 }
 
 func (p *process) listCells(row reach.Row) []string {

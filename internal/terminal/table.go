@@ -8,6 +8,14 @@ import (
 	"unicode/utf8"
 )
 
+// gap is the space between columns. A column is not cut below its minimum: the
+// first one is what a person types next.
+const (
+	gap      = 2
+	minFirst = 8
+	minOther = 4
+)
+
 // Table is a result in rows. An empty cell is written as "-".
 type Table struct {
 	Header []string
@@ -15,8 +23,10 @@ type Table struct {
 }
 
 // WriteText draws the table for a person: aligned columns two spaces apart
-// under the header. Cells are sanitized.
-func (t Table) WriteText(w io.Writer) error {
+// under the header. Cells are sanitized. Where a line is longer than width
+// columns, the widest cells are cut, and end in "…"; a very narrow terminal
+// still has to wrap, see fit. 0 is no limit.
+func (t Table) WriteText(w io.Writer, width int) error {
 	rows := [][]string{t.Header}
 	for _, row := range t.Rows {
 		rows = append(rows, cells(row))
@@ -27,12 +37,16 @@ func (t Table) WriteText(w io.Writer) error {
 			widths[i] = max(widths[i], columns(cell))
 		}
 	}
+	if width > 0 {
+		fit(widths, width)
+	}
 	out := bufio.NewWriter(w)
 	for _, row := range rows {
 		for i, cell := range row {
+			cell = cut(cell, widths[i])
 			out.WriteString(cell)
 			if i < len(row)-1 {
-				out.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+2))
+				out.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+gap))
 			}
 		}
 		out.WriteByte('\n')
@@ -58,6 +72,48 @@ func cells(row []string) []string {
 		}
 	}
 	return clean
+}
+
+// fit narrows the widest column again and again until a line has no more than
+// total columns, or every column has its minimum. Of equals the last one gives.
+func fit(widths []int, total int) {
+	line := (len(widths) - 1) * gap
+	for _, width := range widths {
+		line += width
+	}
+	for ; line > total; line-- {
+		widest := -1
+		for i, width := range widths {
+			if width > minWidth(i) && (widest < 0 || width >= widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+func minWidth(column int) int {
+	if column == 0 {
+		return minFirst
+	}
+	return minOther
+}
+
+// cut shortens s to width columns, and says so by "…".
+func cut(s string, width int) string {
+	if columns(s) <= width {
+		return s
+	}
+	n := 1 // the "…"
+	for i, r := range s {
+		if n += columns(string(r)); n > width {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }
 
 // columns counts the columns that s takes on a terminal: none for a combining

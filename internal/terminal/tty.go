@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -47,19 +48,6 @@ func (t *TTY) Close() error {
 func (t *TTY) Ask(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(t.out, question)
 	return t.readLine(ctx)
-}
-
-// AskSecret is Ask without echo. The terminal is as it was when it returns.
-func (t *TTY) AskSecret(ctx context.Context, question string) ([]byte, error) {
-	restore, err := silence(t.in)
-	if err != nil {
-		return nil, err
-	}
-	defer restore()
-	fmt.Fprint(t.out, question)
-	defer fmt.Fprintln(t.out)
-	line, err := t.readLine(ctx)
-	return []byte(line), err
 }
 
 // readLine reads in a goroutine of its own, for a terminal read cannot always
@@ -112,8 +100,8 @@ func (t *TTY) Choose(ctx context.Context, title string, choices []string) (int, 
 		if err != nil {
 			return 0, err
 		}
-		var n int
-		if _, err := fmt.Sscanf(line, "%d", &n); err == nil && n >= 1 && n <= len(choices) {
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		if err == nil && n >= 1 && n <= len(choices) {
 			return n - 1, nil
 		}
 	}

@@ -5,6 +5,9 @@ package terminal
 import "golang.org/x/sys/unix"
 
 const (
-	ioctlGetTermios = unix.TIOCGETA
-	ioctlSetTermios = unix.TIOCSETA
+	ioctlGetTermios      = unix.TIOCGETA
+	ioctlSetTermios      = unix.TIOCSETA
+	ioctlSetTermiosFlush = unix.TIOCSETAF
+
+	noCharacter = 0xff // _POSIX_VDISABLE
 )

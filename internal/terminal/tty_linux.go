@@ -3,6 +3,9 @@ package terminal
 import "golang.org/x/sys/unix"
 
 const (
-	ioctlGetTermios = unix.TCGETS
-	ioctlSetTermios = unix.TCSETS
+	ioctlGetTermios      = unix.TCGETS
+	ioctlSetTermios      = unix.TCSETS
+	ioctlSetTermiosFlush = unix.TCSETSF
+
+	noCharacter = 0 // _POSIX_VDISABLE
 )

@@ -97,16 +97,23 @@ func TestConfirmTakesOnlyYes(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
-	tty, keys := openPair(t)
-	go keys.typed("7\nx\n2\n")
-	got, err := tty.Choose(context.Background(), "two servers bear the name:", []string{"a", "b"})
-	if err != nil || got != 1 {
-		t.Fatalf("got %d, %v", got, err)
-	}
-	tty, keys = openPair(t)
-	go keys.typed("\n\n\n")
-	if _, err := tty.Choose(context.Background(), "t", []string{"a"}); err == nil {
-		t.Error("three empty answers chose something")
+func TestChooseTakesWholeNumbers(t *testing.T) {
+	for _, tt := range []struct {
+		typed string
+		want  int // -1: none
+	}{
+		{"7\nx\n2\n", 1},
+		{" 1 \n", 0},
+		{"2x\n2 1\n1\n", 0},
+		{"2x\n1.5\n0\n", -1},
+		{"-1\n99999999999999999999\n0x1\n", -1},
+		{"\n\n\n", -1},
+	} {
+		tty, keys := openPair(t)
+		go keys.typed(tt.typed)
+		got, err := tty.Choose(context.Background(), "two servers bear the name:", []string{"a", "b"})
+		if tt.want < 0 && err == nil || tt.want >= 0 && (err != nil || got != tt.want) {
+			t.Errorf("%q: got %d, %v", tt.typed, got, err)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"context"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -15,6 +17,19 @@ func openTTY() (in, out *os.File, err error) {
 		return nil, nil, err
 	}
 	return in, out, nil
+}
+
+// AskSecret is Ask without echo. The terminal is as it was when it returns.
+func (t *TTY) AskSecret(ctx context.Context, question string) ([]byte, error) {
+	restore, err := silence(t.in)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
+	fmt.Fprint(t.out, question)
+	defer fmt.Fprintln(t.out)
+	line, err := t.readLine(ctx)
+	return []byte(line), err
 }
 
 // silence turns echo off and leaves line editing and ctrl-C on.
