@@ -214,10 +214,10 @@ func (s *session) receive(dst io.Writer, src io.Reader, broken func()) {
 
 // endOutput tells the server that nobody reads standard output any more, as ssh
 // does (OpenSSH PROTOCOL section 2.1): the remote command gets SIGPIPE, and its
-// status is still told. Other servers do not know the request; with them the
-// session ends.
+// status is still told. Other servers do not know the request, and what writes to
+// a terminal would wait for ever: there the session ends.
 func (s *session) endOutput() {
-	if strings.HasPrefix(s.client.ServerVersion(), "SSH-2.0-OpenSSH") {
+	if s.opts.PTY == nil && strings.HasPrefix(s.client.ServerVersion(), "SSH-2.0-OpenSSH") {
 		_, _ = s.channel.SendRequest("eow@openssh.com", false, nil)
 		return
 	}

@@ -211,6 +211,11 @@ func TestSSHDLocalOutputBreaks(t *testing.T) {
 	if exit.Status != 9 {
 		t.Errorf("got %+v", exit)
 	}
+	// On a terminal what writes would wait for ever.
+	exit, _, _ = run(t, client, SessionOptions{Command: "yes", Stdout: broken, PTY: &PTY{Term: "xterm"}})
+	if exit.Status != 255 || !exit.Missing {
+		t.Errorf("got %+v", exit)
+	}
 }
 
 // Nobody reads the output any more, and yet the input goes on.
