@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -23,10 +24,9 @@ type Row struct {
 	Verdict   secgroup.Verdict   // of Candidate; zero where nothing was judged
 }
 
-// Survey looks at every server of the project, sorted by name and id. The gaps
-// are what could not be asked.
+// Survey looks at every server of the project, sorted by name and id, with what
+// SettingsOf says of its name. The gaps are what could not be asked.
 func Survey(ctx context.Context, c *Config) ([]Row, []resolve.Gap, error) {
-	scan := scanKeys(ctx, c, Request{Settings: &sshconfig.Settings{}})
 	c.stage("signing in to " + c.Cloud.Name)
 	client, err := c.Client(ctx, true)
 	if err != nil {
@@ -37,40 +37,89 @@ func Survey(ctx context.Context, c *Config) ([]Row, []resolve.Gap, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	facts, err := secgroup.Gather(ctx, client, all.Ports, all.Groups)
-	if err != nil {
+	slices.SortFunc(all.Servers, func(a, b openstack.Server) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	s := survey{config: c, all: all, userID: client.UserID()}
+	if s.facts, err = secgroup.Gather(ctx, client, all.Ports, all.Groups); err != nil {
 		all.Gaps = append(all.Gaps, resolve.Gap{What: "remote groups of security group rules", Err: err})
 	}
-	index, err := scan()
-	if err != nil {
+	if err := s.settle(ctx); err != nil {
 		return nil, nil, err
 	}
-	rows := make([]Row, 0, len(all.Servers))
-	for _, server := range all.Servers {
-		rows = append(rows, c.row(server, all, client.UserID(), index, facts))
+	rows := make([]Row, len(all.Servers))
+	for i := range all.Servers {
+		rows[i] = s.row(i)
 	}
-	slices.SortFunc(rows, func(a, b Row) int {
-		if a.Server.Name != b.Server.Name {
-			return strings.Compare(a.Server.Name, b.Server.Name)
-		}
-		return strings.Compare(a.Server.ID, b.Server.ID)
-	})
 	return rows, all.Gaps, ctx.Err()
 }
 
-func (c *Config) row(server openstack.Server, all *resolve.All, userID string, index *keystore.Index, facts secgroup.Facts) Row {
-	row := Row{Server: server, Login: resolve.User(server, all.Image(server), "")}
-	if server.KeyName != "" {
-		wanted := WantedKey(server, all.Keypair(server, userID), console.Log{})
-		if found := index.Match(wanted).Identities; len(found) > 0 {
-			row.Key = found[0]
+// survey is one look at every server.
+type survey struct {
+	config   *Config
+	all      *resolve.All
+	userID   string
+	requests []Request // for each server
+	index    *keystore.Index
+	facts    secgroup.Facts
+}
+
+// settle asks ssh_config about every server, and looks for keys where it names
+// some, once for all of them.
+func (s *survey) settle(ctx context.Context) error {
+	search := s.config.Keys
+	for _, server := range s.all.Servers {
+		settings, err := s.config.SettingsOf(ctx, sshconfig.JumpHost{Host: server.Name})
+		if err != nil {
+			return err
 		}
+		r := Request{Name: server.Name, Settings: settings}.settle()
+		files, _, err := settings.IdentityFiles(r.remote())
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if !slices.Contains(search.Explicit, file) {
+				search.Explicit = append(search.Explicit, file)
+			}
+		}
+		s.requests = append(s.requests, r)
 	}
-	ways := all.Ways(server)
-	candidates := resolve.Rank(server, ways, resolve.Preferences{Cloud: c.Cloud, Local: c.Local})
+	var err error
+	s.index, err = keystore.Scan(ctx, search)
+	return err
+}
+
+func (s *survey) row(i int) Row {
+	server, r, c := s.all.Servers[i], s.requests[i], s.config
+	row := Row{Server: server, Login: resolve.User(server, s.all.Image(server), ""), Key: s.key(server)}
+	if r.User != "" {
+		row.Login = resolve.Login{User: r.User, From: "given"}
+	}
+	ways := s.all.Ways(server)
+	candidates := resolve.Rank(server, ways, resolve.Preferences{
+		Cloud: c.Cloud, Local: c.Local, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
+	})
 	if len(candidates) > 0 {
 		row.Candidate = &candidates[0]
-		row.Verdict = Evaluate(candidates[0], c.sourceFor(candidates[0].Address), ways.Ports, all.Groups, facts)
+		if !r.proxied() { // else the rules see the host on the way
+			row.Verdict = Evaluate(candidates[0], c.sourceFor(candidates[0].Address), ways.Ports, s.all.Groups, s.facts)
+		}
 	}
 	return row
+}
+
+// key is the best key for a server. One that ssh_config names for some server
+// counts for this one only if it fits.
+func (s *survey) key(server openstack.Server) *keystore.Identity {
+	if server.KeyName == "" {
+		return nil
+	}
+	wanted := WantedKey(server, s.all.Keypair(server, s.userID), console.Log{})
+	for _, id := range s.index.Match(wanted).Identities {
+		if id.How != keystore.ByExplicit {
+			return id
+		}
+	}
+	return nil
 }

@@ -39,6 +39,9 @@ func (p *process) list(asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	if config.SettingsOf, err = p.listSettings(); err != nil {
+		return err
+	}
 	p.ui.start()
 	rows, gaps, err := reach.Survey(p.ctx, config)
 	p.ui.progress.Stop()

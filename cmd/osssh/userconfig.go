@@ -29,12 +29,27 @@ func (p *process) settings(ctx context.Context, args *sshArgs) (*sshconfig.Setti
 	}
 	o.Host, o.User, o.Port, o.Command = args.host, args.user, args.port, args.command
 	o.File, o.Overrides = args.configFile, args.options
+	return evaluate(ctx, o)
+}
+
+// listSettings evaluates it for one server of many: no command of Match exec is
+// run for a listing.
+func (p *process) listSettings() (func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error), error) {
+	o, err := p.configOptions()
+	o.Exec = nil
+	return func(ctx context.Context, server sshconfig.JumpHost) (*sshconfig.Settings, error) {
+		o.Host = server.Host
+		return evaluate(ctx, o)
+	}, err
+}
+
+// evaluate asks ssh_config about a server. OpenStack lets one bear a name that
+// ssh refuses: what holds for every host holds for it too.
+func evaluate(ctx context.Context, o sshconfig.Options) (*sshconfig.Settings, error) {
 	settings, err := sshconfig.Evaluate(ctx, o)
 	var unsafe *sshconfig.UnsafeNameError
-	if errors.As(err, &unsafe) && unsafe.Name == args.host {
-		// OpenStack lets a server bear a name that ssh refuses. What holds for
-		// every host holds for it too.
-		o.Host = strings.Map(plainRune, args.host)
+	if errors.As(err, &unsafe) && unsafe.Name == o.Host {
+		o.Host = strings.Map(plainRune, o.Host)
 		settings, err = sshconfig.Evaluate(ctx, o)
 	}
 	return settings, err
