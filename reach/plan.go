@@ -8,10 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 
 	"osssh/connect"
 	"osssh/internal/console"
@@ -59,18 +56,6 @@ type NoAddressError struct {
 
 func (e *NoAddressError) Error() string {
 	return fmt.Sprintf("server %q has no address that can be reached from here", e.Server.Name)
-}
-
-// NoKeyError says that no private key here opens the server.
-type NoKeyError struct {
-	Server  openstack.Server
-	Keypair *openstack.Keypair // nil: it has none, or it may not be read
-	Wanted  keystore.Wanted
-	Result  keystore.Result
-}
-
-func (e *NoKeyError) Error() string {
-	return fmt.Sprintf("no private key here matches keypair %q", e.Server.KeyName)
 }
 
 // Prepare finds the server that a request means and everything that a login to
@@ -199,58 +184,6 @@ func fixedAddresses(server openstack.Server, ways resolve.Ways) []netip.Addr {
 	}
 	slices.SortFunc(fixed, netip.Addr.Compare)
 	return fixed
-}
-
-// scanKeys looks through the key files beside the API calls.
-func scanKeys(ctx context.Context, c *Config, r Request) func() (*keystore.Index, error) {
-	scan := sync.OnceValues(func() (*keystore.Index, error) {
-		search, err := c.search(r)
-		if err != nil {
-			return nil, err
-		}
-		return keystore.Scan(ctx, search)
-	})
-	go scan()
-	return scan
-}
-
-// findKey matches the keys here against the server's keypair.
-func (p *Plan) findKey(scan func() (*keystore.Index, error)) error {
-	index, err := scan()
-	if err != nil {
-		return err
-	}
-	keypair, err := p.facts.Keypair()
-	if err != nil {
-		keypair = nil
-		if !errors.Is(err, resolve.ErrNoKeypair) {
-			p.config.note(Note{Kind: NotChecked, Server: p.Server, What: "keypair", Err: err})
-		}
-	}
-	wanted := WantedKey(p.Server, keypair, p.hostKeys.boot)
-	if p.Keys = onlyNamed(p.request, index.Match(wanted)); len(p.Keys.Identities) == 0 {
-		return &NoKeyError{Server: p.Server, Keypair: keypair, Wanted: wanted, Result: p.Keys}
-	}
-	return nil
-}
-
-// WantedKey is what is known of the key that the server takes.
-func WantedKey(server openstack.Server, keypair *openstack.Keypair, boot console.Log) keystore.Wanted {
-	wanted := keystore.Wanted{Name: server.KeyName}
-	if keypair != nil {
-		if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(keypair.PublicKey)); err == nil {
-			wanted.Public = key
-		}
-	}
-	for _, key := range boot.AuthorizedKeys {
-		if key.SHA256 != nil {
-			wanted.SHA256 = append(wanted.SHA256, key.SHA256)
-		}
-		if key.MD5 != nil {
-			wanted.MD5 = append(wanted.MD5, key.MD5)
-		}
-	}
-	return wanted
 }
 
 // Dial logs in. Where it fails the error is an *UnreachedError that holds
