@@ -55,7 +55,7 @@ fuzz:
 # Against a real OpenStack, which e2e/cloud/up brings up on this machine (as root).
 e2e: TOOLS += vim-tiny
 e2e: tools build
-	e2e/cloud/up
+	e2e/cloud/up --fresh
 	$(GO) test -count=1 -tags $(TAGS),e2e -v ./e2e/...
 	$(GO) test -count=1 -tags $(TAGS),e2e -run TestOpenStackClient ./internal/demo
 
