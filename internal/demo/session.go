@@ -160,21 +160,23 @@ func (s *session) run(command string) {
 		return
 	}
 	if name := signalName(end); name != "" {
-		_ = s.channel.CloseWrite()
 		_, _ = s.channel.SendRequest("exit-signal", false, ssh.Marshal(struct {
 			Name       string
 			CoreDumped bool
 			Message    string
 			Language   string
 		}{Name: name}))
+		_ = s.channel.CloseWrite()
 		return
 	}
 	s.exit(end.ExitCode())
 }
 
+// exit tells the status before the end of output: a client that has seen both
+// ends closes the channel, and would miss it.
 func (s *session) exit(status int) {
-	_ = s.channel.CloseWrite()
 	_, _ = s.channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+	_ = s.channel.CloseWrite()
 }
 
 // turnAway is what a key in root's authorized_keys is forced to
