@@ -149,15 +149,8 @@ func (h *hop) login(ctx context.Context, dial dialFunc) (*connect.Client, error)
 	}
 	p := &Plan{config: c, request: h.request}
 	return connect.Dial(ctx, candidates, connect.Config{
-		User: h.request.User,
-		Signers: func(ctx context.Context) ([]ssh.Signer, error) {
-			index, err := scanKeys(ctx, c, h.request)()
-			if err != nil {
-				return nil, err
-			}
-			p.Keys = onlyNamed(h.request, index.Match(keystore.Wanted{}))
-			return p.signers(ctx)
-		},
+		User:              h.request.User,
+		Signers:           p.signersFor(scanKeys(ctx, c, h.request), keystore.Wanted{}),
 		HostKey:           h.verify,
 		HostKeyAlgorithms: h.algorithms(),
 		Banner:            c.Banner,

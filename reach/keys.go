@@ -112,6 +112,18 @@ func (p *Plan) signers(ctx context.Context) ([]ssh.Signer, error) {
 	return signers, nil
 }
 
+// signersFor matches the keys here only when the server asks for them.
+func (p *Plan) signersFor(scan func() (*keystore.Index, error), w keystore.Wanted) func(context.Context) ([]ssh.Signer, error) {
+	return func(ctx context.Context) ([]ssh.Signer, error) {
+		index, err := scan()
+		if err != nil {
+			return nil, err
+		}
+		p.Keys = onlyNamed(p.request, index.Match(w))
+		return p.signers(ctx)
+	}
+}
+
 func (p *Plan) signer(ctx context.Context, id *keystore.Identity) (ssh.Signer, error) {
 	signer, err := id.Signer(ctx, p.asker())
 	var open *keystore.UnprotectedError

@@ -78,15 +78,8 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 		}
 	}()
 	client, err := connect.Dial(ctx, p.targets(), connect.Config{
-		User: p.Login.User,
-		Signers: func(ctx context.Context) ([]ssh.Signer, error) {
-			index, err := scan()
-			if err != nil {
-				return nil, err
-			}
-			p.Keys = onlyNamed(r, index.Match(keystore.Wanted{Public: key}))
-			return p.signers(ctx)
-		},
+		User:    p.Login.User,
+		Signers: p.signersFor(scan, keystore.Wanted{Public: key}),
 		HostKey: func(_ context.Context, candidate connect.Candidate, key ssh.PublicKey) error {
 			var revoked *sshconfig.RevokedKeyError
 			if !holds(p.hostKeys.memory, key) || errors.As(p.hostKeys.vouched(candidate, key), &revoked) {

@@ -55,15 +55,16 @@ func (p *process) list(asJSON bool) error {
 		return json.NewEncoder(p.stdout).Encode(listAnswer(rows))
 	}
 	table := terminal.Table{Header: []string{"NAME", "STATUS", "ADDRESS", "USER", "KEYPAIR", "KEY", "SSH"}}
+	commands := newApp(p)
 	for _, row := range rows {
-		table.Rows = append(table.Rows, p.listCells(row))
+		table.Rows = append(table.Rows, listCells(row, commands))
 	}
 	return p.table(table)
 }
 
-func (p *process) listCells(row reach.Row) []string {
+func listCells(row reach.Row, commands *cli.App) []string {
 	name := row.Server.Name
-	if newApp(p).Command(name) != nil { // only `osssh ssh NAME` means the instance
+	if commands.Command(name) != nil { // only `osssh ssh NAME` means the instance
 		name = "ssh " + name
 	}
 	return []string{name, row.Server.Status, listAddress(row), listUser(row), row.Server.KeyName, listKey(row), listVerdict(row)}

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"osssh/sshconfig"
@@ -160,7 +161,7 @@ func (u *ui) traceSettings(s *sshconfig.Settings) {
 	var ignored []string
 	for _, keyword := range s.Keywords() {
 		for _, value := range s.Values(keyword) {
-			if contains(honoured, keyword) {
+			if slices.Contains(honoured, keyword) {
 				u.verbosef("%s: %s %s", value.Origin, keyword, value.Text)
 			} else {
 				ignored = append(ignored, fmt.Sprintf("%s (%s)", keyword, value.Origin))
@@ -170,15 +171,6 @@ func (u *ui) traceSettings(s *sshconfig.Settings) {
 	if len(ignored) > 0 {
 		u.verbosef("not honoured: %s", strings.Join(ignored, ", "))
 	}
-}
-
-func contains(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 // obey takes LogLevel and BatchMode for what they say of talking.
