@@ -78,6 +78,26 @@ func (c *Client) Actions(ctx context.Context, serverID string) ([]Action, error)
 	return found, err
 }
 
+// PowerAction is an action that brings a server back to ACTIVE.
+type PowerAction string
+
+// The actions by the state that they lead out of (nova's API, "Run An Action").
+const (
+	Start    PowerAction = "os-start" // SHUTOFF
+	Unpause  PowerAction = "unpause"  // PAUSED
+	Resume   PowerAction = "resume"   // SUSPENDED
+	Unshelve PowerAction = "unshelve" // SHELVED, SHELVED_OFFLOADED
+)
+
+// Power asks nova for an action; the server takes its time for it.
+func (c *Client) Power(ctx context.Context, serverID string, action PowerAction) error {
+	return c.nova(ctx, request{
+		method: http.MethodPost,
+		path:   "servers/" + url.PathEscape(serverID) + "/action",
+		body:   map[string]any{string(action): nil},
+	}, nil)
+}
+
 // Console gives the last lines of a server's console log, all that is kept if
 // lines is negative. "" with no error means that there is nothing to show. It
 // fails after 10 s where the compute host does not answer.

@@ -31,6 +31,20 @@ func (c *Client) Subnets(ctx context.Context, filter url.Values) ([]Subnet, erro
 	return neutronList(ctx, c, "subnets", filter, func(s Subnet) string { return s.ID })
 }
 
+// Routers lists routers.
+func (c *Client) Routers(ctx context.Context, filter url.Values) ([]Router, error) {
+	return neutronList(ctx, c, "routers", filter, func(r Router) string { return r.ID })
+}
+
+// PortForwardings lists what the ports of a floating IP lead to, for a neutron
+// that does not say so with the floating IP itself.
+func (c *Client) PortForwardings(ctx context.Context, floatingIPID string) ([]PortForwarding, error) {
+	var found []PortForwarding
+	err := c.neutron(ctx, request{path: "floatingips/" + url.PathEscape(floatingIPID) + "/port_forwardings"},
+		&answer{key: "port_forwardings", into: &found})
+	return found, err
+}
+
 // SecurityGroups lists security groups with their rules.
 func (c *Client) SecurityGroups(ctx context.Context, filter url.Values) ([]SecurityGroup, error) {
 	return neutronList(ctx, c, "security-groups", filter, func(g SecurityGroup) string { return g.ID })

@@ -198,6 +198,23 @@ type Network struct {
 	Subnets             []string `json:"subnets"`
 }
 
+// Router is one neutron router.
+type Router struct {
+	ID           string   `json:"id"`
+	Name         string   `json:"name"`
+	ProjectID    string   `json:"project_id"`
+	AdminStateUp bool     `json:"admin_state_up"`
+	Status       string   `json:"status"`
+	Gateway      *Gateway `json:"external_gateway_info"` // nil: it leads nowhere
+}
+
+// Gateway is a router's leg in an external network.
+type Gateway struct {
+	NetworkID        string    `json:"network_id"`
+	EnableSNAT       bool      `json:"enable_snat"`
+	ExternalFixedIPs []FixedIP `json:"external_fixed_ips"`
+}
+
 // Subnet is one neutron subnet. GatewayIP is the zero Addr where there is none.
 type Subnet struct {
 	ID         string       `json:"id"`
@@ -211,12 +228,13 @@ type Subnet struct {
 
 // SecurityGroup is one security group with the rules embedded in it.
 type SecurityGroup struct {
-	ID        string              `json:"id"`
-	Name      string              `json:"name"`
-	ProjectID string              `json:"project_id"`
-	Shared    bool                `json:"shared"` // by RBAC: ports of other projects may bear it
-	Stateful  *bool               `json:"stateful"`
-	Rules     []SecurityGroupRule `json:"security_group_rules"`
+	ID          string              `json:"id"`
+	Name        string              `json:"name"`
+	ProjectID   string              `json:"project_id"`
+	Description string              `json:"description"`
+	Shared      bool                `json:"shared"` // by RBAC: ports of other projects may bear it
+	Stateful    *bool               `json:"stateful"`
+	Rules       []SecurityGroupRule `json:"security_group_rules"`
 }
 
 // SecurityGroupRule is one rule as neutron shows it: a nil field is "any".
