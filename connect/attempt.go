@@ -57,12 +57,11 @@ func (a *attempt) connect() (*Client, error) {
 }
 
 func (a *attempt) dial() (net.Conn, error) {
-	cfg := a.race.cfg
-	ctx, cancel := context.WithTimeout(a.ctx, cfg.ConnectTimeout)
-	defer cancel()
-	if cfg.Dial != nil {
-		return cfg.Dial(ctx, a.candidate)
+	if a.candidate.Dial != nil {
+		return a.candidate.Dial(a.ctx)
 	}
+	ctx, cancel := context.WithTimeout(a.ctx, a.race.cfg.ConnectTimeout)
+	defer cancel()
 	var dialer net.Dialer
 	return dialer.DialContext(ctx, "tcp", a.candidate.String())
 }

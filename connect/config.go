@@ -18,6 +18,11 @@ const DefaultTimeout = 15 * time.Second
 type Candidate struct {
 	Address netip.AddrPort
 	Label   string // what the caller calls it, "floating 192.0.2.1": only handed back
+
+	// Dial, if set, makes the connection in place of TCP: by a proxy command, or
+	// through another host. It takes its own time: ConnectTimeout is not its
+	// limit. Its context ends with the connecting, not with the connection.
+	Dial func(ctx context.Context) (net.Conn, error)
 }
 
 // String is the address with its port.
@@ -53,11 +58,6 @@ type Config struct {
 
 	// Banner gets each authentication banner (RFC 4252 section 5.4), raw.
 	Banner func(text string) error
-
-	// Dial, if set, makes the connection to a candidate in place of TCP: by a
-	// proxy command, or through another host. Its context ends with the
-	// connecting, not with the connection.
-	Dial func(ctx context.Context, c Candidate) (net.Conn, error)
 
 	ConnectTimeout   time.Duration // of TCP, for each candidate; 0: DefaultTimeout
 	HandshakeTimeout time.Duration // from TCP to login; stands still while a callback runs; 0: DefaultTimeout

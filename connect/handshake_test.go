@@ -195,7 +195,7 @@ func TestTrace(t *testing.T) {
 	cfg.ClientVersion = "SSH-2.0-osssh_test"
 	cfg.Trace = func(e Event) {
 		kinds = append(kinds, e.Kind)
-		if e.Candidate != server {
+		if e.Candidate.Address != server.Address {
 			t.Errorf("%v is of %v", e.Kind, e.Candidate)
 		}
 		switch e.Kind {

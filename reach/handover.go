@@ -9,9 +9,16 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"osssh/internal/openstack"
 	"osssh/keystore"
 	"osssh/resolve"
 )
+
+// Ways is how the server hangs on its networks.
+func (p *Plan) Ways() (resolve.Ways, error) { return p.facts.Ways() }
+
+// Groups are the security groups of its ports that may be read.
+func (p *Plan) Groups() ([]openstack.SecurityGroup, error) { return p.facts.Groups() }
 
 // KnownHostKeys are the host keys that a login accepts unasked.
 type KnownHostKeys struct {

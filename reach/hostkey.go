@@ -125,14 +125,11 @@ func recallHostKeys(c *Config, r Request, server openstack.Server) (hostKeys, er
 	own, problems, err := sshconfig.ReadKnownHosts(c.KnownHosts)
 	c.noteProblems(problems, err)
 	users, _, err := c.userKnownHosts(r.Settings, r.remote())
-	if err != nil {
-		return hostKeys{}, err
-	}
 	names := knownAs(r.Settings, r.Name, resolve.SSHPort(server, r.Port))
 	return hostKeys{
 		config: c, server: server, settings: r.Settings, names: names, users: users,
 		memory: slices.Concat(own.Lookup(Alias(server)).Keys, users.Lookup(names...).Keys),
-	}, nil
+	}, err
 }
 
 // trusted is what the user's files say of authorities and of revoked keys, for

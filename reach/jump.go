@@ -20,14 +20,16 @@ import (
 // dialFunc makes a connection to "host:port", by whatever way.
 type dialFunc func(ctx context.Context, address string) (net.Conn, error)
 
-// to makes it a connect.Config's Dial, to a fixed address, or to the candidate's
-// where that is "". nil, for TCP, stays nil.
-func (d dialFunc) to(address string) func(context.Context, connect.Candidate) (net.Conn, error) {
+// to makes it a candidate's Dial, which ends after timeout if there is one. nil,
+// for TCP, stays nil.
+func (d dialFunc) to(address string, timeout time.Duration) func(context.Context) (net.Conn, error) {
 	if d == nil {
 		return nil
 	}
-	return func(ctx context.Context, c connect.Candidate) (net.Conn, error) {
-		return d(ctx, cmp.Or(address, c.Address.String()))
+	return func(ctx context.Context) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, cmp.Or(timeout, connect.DefaultTimeout))
+		defer cancel()
+		return d(ctx, address)
 	}
 }
 
@@ -143,7 +145,7 @@ func (c *Config) newHop(ctx context.Context, j sshconfig.JumpHost) (*hop, error)
 func (h *hop) login(ctx context.Context, dial dialFunc) (*connect.Client, error) {
 	c, s := h.config, h.request.Settings
 	c.stage("connecting to jump host " + h.request.Name)
-	candidates, through, err := h.candidates(ctx, dial)
+	candidates, err := h.candidates(ctx, dial)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +156,6 @@ func (h *hop) login(ctx context.Context, dial dialFunc) (*connect.Client, error)
 		HostKey:           h.verify,
 		HostKeyAlgorithms: h.algorithms(),
 		Banner:            c.Banner,
-		Dial:              through,
 		ConnectTimeout:    s.ConnectTimeout(),
 		HandshakeTimeout:  s.ConnectTimeout(),
 		Trace:             c.Trace,
@@ -162,19 +163,19 @@ func (h *hop) login(ctx context.Context, dial dialFunc) (*connect.Client, error)
 	})
 }
 
-func (h *hop) candidates(ctx context.Context, dial dialFunc) ([]connect.Candidate, func(context.Context, connect.Candidate) (net.Conn, error), error) {
-	host, port := h.request.Settings.Host(), uint16(h.request.Port)
+func (h *hop) candidates(ctx context.Context, dial dialFunc) ([]connect.Candidate, error) {
+	host, port, timeout := h.request.Settings.Host(), uint16(h.request.Port), h.request.Settings.ConnectTimeout()
 	if dial != nil {
 		address := net.JoinHostPort(host, strconv.Itoa(h.request.Port))
-		nowhere := connect.Candidate{Address: netip.AddrPortFrom(netip.IPv4Unspecified(), port), Label: address}
-		return []connect.Candidate{nowhere}, dial.to(address), nil
+		nowhere := netip.AddrPortFrom(netip.IPv4Unspecified(), port)
+		return []connect.Candidate{{Address: nowhere, Label: address, Dial: dial.to(address, timeout)}}, nil
 	}
 	addresses, err := lookUp(ctx, host)
 	var candidates []connect.Candidate
 	for _, address := range addresses {
 		candidates = append(candidates, connect.Candidate{Address: netip.AddrPortFrom(address, port), Label: "jump host"})
 	}
-	return candidates, nil, err
+	return candidates, err
 }
 
 func (h *hop) algorithms() []string {

@@ -77,7 +77,7 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 			cancel(errForgotten)
 		}
 	}()
-	client, err := connect.Dial(ctx, p.targets(), connect.Config{
+	client, err := connect.Dial(ctx, p.targets(nil), connect.Config{
 		User:    p.Login.User,
 		Signers: p.signersFor(scan, keystore.Wanted{Public: key}),
 		HostKey: func(_ context.Context, candidate connect.Candidate, key ssh.PublicKey) error {

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,12 @@ import (
 // by a Plan.
 type Plan struct {
 	Server     openstack.Server
-	Candidates []resolve.Candidate // best first, at least one
+	Candidates []resolve.Candidate // best first
 	Login      resolve.Login
 	Keys       keystore.Result
+	// Problems are what a login would fail for, in the order in which it would
+	// find them: *StateError, *NoAddressError, *NoKeyError, and the APIs' errors.
+	Problems []error
 
 	config   *Config
 	request  Request
@@ -60,13 +64,32 @@ func (e *NoAddressError) Error() string {
 
 // Prepare finds the server that a request means and everything that a login to
 // it needs. Beside the APIs' errors it gives *resolve.NotFoundError,
-// *resolve.AmbiguousError, *StateError, *NoAddressError and *NoKeyError.
+// *resolve.AmbiguousError and the first of the plan's Problems.
 func Prepare(ctx context.Context, c *Config, r Request) (*Plan, error) {
-	r = r.settle()
-	return prepare(ctx, c, r, startLookup(ctx, c, r.Name, true), scanKeys(ctx, c, r))
+	p, err := Explore(ctx, c, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Problems) > 0 {
+		return nil, p.Problems[0]
+	}
+	return p, nil
 }
 
-func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan func() (*keystore.Index, error)) (*Plan, error) {
+// Explore is Prepare, but that it goes on where something lacks: the plan says
+// what is there, and its Problems what is not.
+func Explore(ctx context.Context, c *Config, r Request) (*Plan, error) {
+	r = r.settle()
+	scan := scanKeys(ctx, c, r)
+	client, server, err := find(ctx, c, r, startLookup(ctx, c, r.Name, true))
+	if err != nil {
+		return nil, err
+	}
+	return explore(ctx, c, r, client, server, scan)
+}
+
+// find waits for the one server that a request means.
+func find(ctx context.Context, c *Config, r Request, search *lookup) (*openstack.Client, openstack.Server, error) {
 	c.stage("looking for " + r.Name + " in " + c.Cloud.Name)
 	server, client, err := search.wait(ctx)
 	var secret *openstack.MissingSecretError
@@ -77,13 +100,7 @@ func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan fun
 	if errors.As(err, &several) && c.ChooseServer != nil {
 		server, err = c.ChooseServer(ctx, several)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if !mayAnswer(server) {
-		return nil, &StateError{server}
-	}
-	return prepareFor(ctx, c, r, client, server, scan)
+	return client, server, err
 }
 
 // mayAnswer says whether an SSH server could be running: in these states nova
@@ -98,48 +115,82 @@ func mayAnswer(s openstack.Server) bool {
 	return true
 }
 
-func prepareFor(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server,
-	scan func() (*keystore.Index, error)) (*Plan, error) {
-	facts := resolve.Gather(ctx, client, server)
-	p := &Plan{Server: server, config: c, request: r, facts: facts}
-	c.stage("asking for addresses and keys of " + server.Name)
-	ways, err := facts.Ways()
+// prepare is Explore for a login, which ends at the first problem.
+func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan func() (*keystore.Index, error)) (*Plan, error) {
+	client, server, err := find(ctx, c, r, search)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		c.note(Note{Kind: NotChecked, Server: server, What: "addresses", Err: err})
-	}
-	p.Candidates = resolve.Rank(server, ways, resolve.Preferences{
-		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
-	})
-	if host := r.Settings.HostName(); host != "" && r.proxied() {
-		// Its name may mean something on the other side only.
-		port := resolve.SSHPort(server, r.Port)
-		p.Candidates = []resolve.Candidate{{Why: resolve.Given, Address: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port))}}
-		p.far = net.JoinHostPort(host, strconv.Itoa(port))
-	} else if host != "" {
-		if p.Candidates, err = hostNamed(ctx, host, resolve.SSHPort(server, r.Port), p.Candidates); err != nil {
-			return nil, err
-		}
-	}
-	if len(p.Candidates) == 0 {
-		return nil, &NoAddressError{Server: server, Fixed: fixedAddresses(server, ways), Wanted: r.Address, Family: r.Family}
-	}
-	if p.hostKeys, err = recallHostKeys(c, r, server); err != nil {
 		return nil, err
 	}
+	if !mayAnswer(server) {
+		return nil, &StateError{server}
+	}
+	p, err := explore(ctx, c, r, client, server, scan)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Problems) > 0 {
+		return nil, p.Problems[0]
+	}
+	return p, nil
+}
+
+// explore asks for everything that a login to the server needs. The only error
+// is the context's end.
+func explore(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server,
+	scan func() (*keystore.Index, error)) (*Plan, error) {
+	p := &Plan{Server: server, config: c, request: r, facts: resolve.Gather(ctx, client, server)}
+	if !mayAnswer(server) {
+		p.problem(&StateError{server})
+	}
+	c.stage("asking for addresses and keys of " + server.Name)
+	p.problem(p.findAddresses(ctx))
+	var err error
+	p.hostKeys, err = recallHostKeys(c, r, server)
+	p.problem(err)
 	patience := consolePatience
 	if len(p.hostKeys.memory) == 0 {
 		patience = 0
 	}
-	p.hostKeys.boot = within(ctx, patience, facts.Console)
-	image, _ := facts.Image()
+	p.hostKeys.boot = within(ctx, patience, p.facts.Console)
+	image, _ := p.facts.Image()
 	p.Login = resolve.User(server, image, p.hostKeys.boot.LoginAs)
 	if r.User != "" {
 		p.Login = resolve.Login{User: r.User, From: "given"}
 	}
-	return p, p.findKey(scan)
+	p.problem(p.findKey(scan))
+	return p, ctx.Err()
+}
+
+func (p *Plan) problem(err error) {
+	if err != nil {
+		p.Problems = append(p.Problems, err)
+	}
+}
+
+// findAddresses ranks the server's addresses, or those of ssh_config's HostName.
+func (p *Plan) findAddresses(ctx context.Context) error {
+	c, r := p.config, p.request
+	ways, err := p.facts.Ways()
+	if err != nil && ctx.Err() == nil {
+		c.note(Note{Kind: NotChecked, Server: p.Server, What: "addresses", Err: err})
+	}
+	p.Candidates = resolve.Rank(p.Server, ways, resolve.Preferences{
+		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
+	})
+	port := resolve.SSHPort(p.Server, r.Port)
+	if host := r.Settings.HostName(); host != "" && r.proxied() {
+		// Its name may mean something on the other side only.
+		p.Candidates = []resolve.Candidate{{Why: resolve.Given, Address: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port))}}
+		p.far = net.JoinHostPort(host, strconv.Itoa(port))
+	} else if host != "" {
+		if p.Candidates, err = hostNamed(ctx, host, port, p.Candidates); err != nil {
+			return err
+		}
+	}
+	if len(p.Candidates) == 0 {
+		return &NoAddressError{Server: p.Server, Fixed: fixedAddresses(p.Server, ways), Wanted: r.Address, Family: r.Family}
+	}
+	return nil
 }
 
 // within waits for a console log, no longer than limit if there is one. What
@@ -196,17 +247,12 @@ func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
 	}
 	watch := p.watch(ctx, dial != nil)
 	defer watch.stop()
-	targets := p.targets()
-	if dial != nil { // a proxy is started once, as by ssh, for the best address
-		targets = targets[:1]
-	}
-	client, err := connect.Dial(watch.ctx, targets, connect.Config{
+	client, err := connect.Dial(watch.ctx, p.targets(dial), connect.Config{
 		User:              p.Login.User,
 		Signers:           p.signers,
 		HostKey:           p.hostKeys.verify,
 		HostKeyAlgorithms: p.hostKeys.algorithms(),
 		Banner:            p.config.Banner,
-		Dial:              dial.to(p.far),
 		ConnectTimeout:    p.request.Settings.ConnectTimeout(),
 		HandshakeTimeout:  p.request.Settings.ConnectTimeout(), // ssh's covers both
 		Trace:             watch.trace,
@@ -236,10 +282,16 @@ func (p *Plan) DialAs(ctx context.Context, user, from string) (*connect.Client, 
 	return p.Dial(ctx)
 }
 
-func (p *Plan) targets() []connect.Candidate {
+// targets are the candidates as they are dialled. A proxy is started once, as by
+// ssh, for the best address.
+func (p *Plan) targets(dial dialFunc) []connect.Candidate {
 	var targets []connect.Candidate
 	for _, c := range p.Candidates {
 		targets = append(targets, connect.Candidate{Address: c.Address, Label: c.Why.String()})
+	}
+	if dial != nil {
+		targets = targets[:1]
+		targets[0].Dial = dial.to(cmp.Or(p.far, targets[0].String()), p.request.Settings.ConnectTimeout())
 	}
 	return targets
 }

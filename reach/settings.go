@@ -132,7 +132,7 @@ func knownAs(s *sshconfig.Settings, name string, port int) []string {
 func (c *Config) userKnownHosts(s *sshconfig.Settings, r sshconfig.Remote) (known *sshconfig.KnownHosts, files []string, err error) {
 	files, err = s.UserKnownHostsFiles(r)
 	if err != nil {
-		return nil, nil, err
+		return &sshconfig.KnownHosts{}, nil, err
 	}
 	known, problems, err := sshconfig.ReadKnownHosts(slices.Concat(files, s.GlobalKnownHostsFiles())...)
 	c.noteProblems(problems, err)

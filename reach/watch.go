@@ -68,7 +68,7 @@ func (p *Plan) watch(ctx context.Context, proxied bool) *watch {
 		w.verdicts = func() []Verdict { return nil }
 		return w
 	}
-	w.verdicts = sync.OnceValue(func() []Verdict { return p.judge(ctx) })
+	w.verdicts = sync.OnceValue(func() []Verdict { return p.Verdicts(ctx) })
 	go w.giveUpIfDenied()
 	return w
 }
@@ -126,8 +126,8 @@ func (w *watch) explain(err error) error {
 	return unreached
 }
 
-// judge asks the security groups about every candidate.
-func (p *Plan) judge(ctx context.Context) []Verdict {
+// Verdicts asks the security groups about every candidate.
+func (p *Plan) Verdicts(ctx context.Context) []Verdict {
 	ways, err := p.facts.Ways()
 	groups, groupsErr := p.facts.Groups()
 	var facts secgroup.Facts
