@@ -3,7 +3,6 @@ package demo
 import (
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // loopback is the floating IP of every instance that has one, and the address
@@ -83,20 +82,22 @@ func (c *Cloud) outside(s *server, dport int) bool {
 }
 
 // inside finds the instance that a server reaches at a fixed address, and
-// whether the groups there let it through. Networks behind the router reach
-// one another; the isolated one reaches itself only.
-func (c *Cloud) inside(from *server, to string) (i *Instance, admitted bool) {
+// whether the groups there let it through. Networks of one router reach one
+// another, and no address is translated between them: the groups see the fixed
+// address that the packet leaves with.
+func (c *Cloud) inside(from *server, to netip.Addr) (i *Instance, admitted bool) {
 	for _, s := range c.servers {
 		if s.instance == nil || s.deleted || !stateOf(s.status).up {
 			continue
 		}
 		for _, port := range c.network.portsOf[s.id] {
-			if !hasAddress(port, to) {
+			if !hasAddress(port, to.String()) {
 				continue
 			}
 			for _, mine := range c.network.portsOf[from.id] {
-				if mine["network_id"] == port["network_id"] {
-					return s.instance, c.admits(port, firstIPv4(mine), s.instance.door.addr.Port)
+				source := sourceOf(mine, to)
+				if source.IsValid() && c.joined(text(mine["network_id"]), text(port["network_id"])) {
+					return s.instance, c.admits(port, source, s.instance.door.addr.Port)
 				}
 			}
 		}
@@ -104,11 +105,29 @@ func (c *Cloud) inside(from *server, to string) (i *Instance, admitted bool) {
 	return nil, false
 }
 
-func firstIPv4(port object) netip.Addr {
+// joined says whether two networks are one, or have an interface of one router each.
+func (c *Cloud) joined(a, b string) bool {
+	return a == b || slices.ContainsFunc(c.routersOf(a), func(router string) bool { return slices.Contains(c.routersOf(b), router) })
+}
+
+// routersOf lists the routers that have an interface on a network.
+func (c *Cloud) routersOf(network string) []string {
+	routers := []string{}
+	for _, router := range c.network.collections["routers"].rows {
+		id := text(router["id"])
+		if slices.ContainsFunc(c.network.portsOf[id], func(p object) bool { return p["network_id"] == network }) {
+			routers = append(routers, id)
+		}
+	}
+	return routers
+}
+
+// sourceOf is the port's first address of the family of to, if it has one.
+func sourceOf(port object, to netip.Addr) netip.Addr {
 	ips, _ := port["fixed_ips"].([]object)
 	for _, ip := range ips {
-		if a := text(ip["ip_address"]); !strings.Contains(a, ":") {
-			return netip.MustParseAddr(a)
+		if a := netip.MustParseAddr(text(ip["ip_address"])); a.Is4() == to.Is4() {
+			return a
 		}
 	}
 	return netip.Addr{}

@@ -65,7 +65,7 @@ func (l *login) connect(conn *ssh.ServerConn, host string, port int) (*net.TCPCo
 	}
 	c := l.instance.cloud
 	c.mu.Lock()
-	other, admitted := c.inside(l.instance.server, address.String())
+	other, admitted := c.inside(l.instance.server, address)
 	c.mu.Unlock()
 	switch {
 	case other == nil:

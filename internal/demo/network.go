@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// routerInterface is the device_owner of a router's port on a subnet.
+const routerInterface = "network:router_interface"
+
 // network is what neutron knows: its collections by the name in the URL.
 type network struct {
 	collections map[string]*collection

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,17 +17,17 @@ func TestListResources(t *testing.T) {
 		"ports?security_groups=" + group:                      1,
 		"ports?fixed_ips=ip_address=10.20.0.10":               1,
 		"ports?fixed_ips=ip_address=10.20.0.1":                1, // the router's: exact, no substring
-		"ports?device_owner=compute:nova":                     11,
+		"ports?device_owner=compute:nova":                     12,
 		"ports?device_owner=compute:nova&device_id=" + web:    1,
-		"ports?admin_state_up=True":                           13,
+		"ports?admin_state_up=True":                           15,
 		"ports?admin_state_up=false":                          0,
-		"ports?port_security_enabled=false":                   2,
+		"ports?port_security_enabled=false":                   3,
 		"ports?limit=2":                                       2,
 		"floatingips?floating_ip_address=127.0.0.1":           5,
 		"networks?router:external=True":                       1,
 		"networks?shared=true&name=provider":                  1,
 		"networks?name=private&name=isolated":                 2,
-		"subnets?ip_version=4":                                4,
+		"subnets?ip_version=4":                                5,
 		"routers":                                             1,
 		"security-groups":                                     6,
 		"security-group-rules?security_group_id=" + group:     3,
@@ -52,6 +53,28 @@ func TestListResources(t *testing.T) {
 	} {
 		if status, _, body := a.do("GET", "/networking/v2.0/"+path, ""); !strings.HasPrefix(itoa(status)+" "+body, want) {
 			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+}
+
+func TestRouterAsATenantSeesIt(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	router := a.get("/networking/v2.0/routers")["routers"].([]any)[0].(object)
+	gateway := router["external_gateway_info"].(object)
+	public := a.list("/networking/v2.0/networks?name=public", "networks", "id")[0]
+	if gateway["network_id"] != public || gateway["enable_snat"] != true || len(gateway["external_fixed_ips"].([]any)) != 1 {
+		t.Errorf("gateway %v", gateway)
+	}
+	for _, filter := range []string{"device_id=" + text(router["id"]), "device_owner=network:router_interface"} {
+		interfaces := a.get("/networking/v2.0/ports?" + filter)["ports"].([]any)
+		addresses := []string{}
+		for _, port := range interfaces {
+			addresses = append(addresses, text(port.(object)["fixed_ips"].([]any)[0].(object)["ip_address"]))
+		}
+		slices.Sort(addresses)
+		if want := []string{"10.20.0.1", "10.40.0.1", "fd00:20::1"}; !slices.Equal(addresses, want) {
+			t.Errorf("%s: interfaces at %v", filter, addresses)
 		}
 	}
 }
@@ -160,6 +183,16 @@ func TestFloatingIPs(t *testing.T) {
 	freed := a.must("PUT", path, `{"floatingip":{"port_id":null}}`)["floatingip"].(object)
 	if freed["status"] != "DOWN" || freed["fixed_ip_address"] != nil {
 		t.Errorf("freed: %v", freed)
+	}
+	port = a.list("/networking/v2.0/ports?device_id="+c.Instance("island").ID(), "ports", "id")[0]
+	if status, _, body := a.do("PUT", path, `{"floatingip":{"port_id":"`+port+`"}}`); status != 404 ||
+		!strings.Contains(body, "ExternalGatewayForFloatingIPNotFound") {
+		t.Errorf("a port without a router: %d %s", status, body)
+	}
+	port = a.list("/networking/v2.0/ports?device_id="+c.Instance("web").ID(), "ports", "id")[0]
+	if status, _, body := a.do("PUT", path, `{"floatingip":{"port_id":"`+port+`"}}`); status != 409 ||
+		!strings.Contains(body, "FloatingIPPortAlreadyAssociated") {
+		t.Errorf("a port that has a floating IP: %d %s", status, body)
 	}
 	a.must("DELETE", path, "")
 }

@@ -80,33 +80,6 @@ func sameRule(a, b, defaults object) bool {
 	return true
 }
 
-// associate joins a floating IP to the port that q names, or frees it.
-func (c *Cloud) associate(fip, q object) *reply {
-	port, given := q["port_id"]
-	if !given {
-		return nil
-	}
-	o := c.network.collections["ports"].byID[text(port)]
-	if o == nil {
-		fip["port_id"], fip["fixed_ip_address"], fip["router_id"], fip["status"] = nil, nil, nil, "DOWN"
-		if text(port) != "" {
-			return refuse(neutronError(http.StatusNotFound, "PortNotFound", "Port "+text(port)+" could not be found."))
-		}
-		delete(q, "fixed_ip_address")
-		return nil
-	}
-	fixed := ""
-	for _, ip := range o["fixed_ips"].([]object) {
-		if a := text(ip["ip_address"]); strings.Contains(a, ".") && (fixed == "" || a == text(q["fixed_ip_address"])) {
-			fixed = a
-		}
-	}
-	router := c.network.collections["routers"].rows[0]
-	fip["port_id"], fip["router_id"], fip["status"] = port, router["id"], "ACTIVE"
-	fip["fixed_ip_address"], q["fixed_ip_address"] = fixed, fixed
-	return nil
-}
-
 // normalized is a rule's prefix as the firewall takes it, nil if it is none.
 func normalized(prefix string) (string, bool) {
 	if a, err := netip.ParseAddr(prefix); err == nil {

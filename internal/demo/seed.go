@@ -91,21 +91,28 @@ func (c *Cloud) addNetworks() {
 	public := net("public", operator, object{"router:external": true, "is_default": false})
 	provider := net("provider", operator, object{"shared": true})
 	private := net("private", mine, object{"mtu": 1450})
+	neighbour := net("neighbour", mine, object{"mtu": 1450})
 	isolated := net("isolated", mine, object{"mtu": 1450})
 	outside := subnet("public-v4", public, operator, "127.0.0.0/8", nil, object{"enable_dhcp": false})
 	subnet("provider-v4", provider, operator, "127.0.0.0/8", nil, nil)
-	inside := []string{
-		subnet("private-v6", private, mine, "fd00:20::/64", "fd00:20::1", object{
-			"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}),
-		subnet("private-v4", private, mine, "10.20.0.0/24", "10.20.0.1", object{"dns_nameservers": []string{"10.20.0.2"}}),
-	}
+	subnet("private-v6", private, mine, "fd00:20::/64", "fd00:20::1", object{
+		"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"})
+	subnet("private-v4", private, mine, "10.20.0.0/24", "10.20.0.1", object{"dns_nameservers": []string{"10.20.0.2"}})
+	subnet("neighbour-v4", neighbour, mine, "10.40.0.0/24", "10.40.0.1", nil)
 	subnet("isolated-v4", isolated, mine, "10.30.0.0/24", nil, nil)
 	router := c.insert("routers", object{"name": "router", "external_gateway_info": object{
 		"network_id": public, "enable_snat": true, "external_fixed_ips": []object{{"subnet_id": outside, "ip_address": gatewayAddress}}}})
-	for i, gateway := range []string{"fd00:20::1", "10.20.0.1"} {
-		c.insert("ports", object{"network_id": private, "device_id": router["id"], "device_owner": "network:router_interface",
+	c.join(router, private)
+	c.join(router, neighbour)
+}
+
+// join gives a router an interface on each subnet of a network.
+func (c *Cloud) join(router object, network string) {
+	for _, id := range c.idsWhere("subnets", "network_id", network) {
+		gateway := c.network.collections["subnets"].byID[id]["gateway_ip"]
+		c.insert("ports", object{"network_id": network, "device_id": router["id"], "device_owner": routerInterface,
 			"mac_address": newMAC().String(), "port_security_enabled": false, "security_groups": []string{},
-			"fixed_ips": []object{{"subnet_id": inside[i], "ip_address": gateway}}})
+			"fixed_ips": []object{{"subnet_id": id, "ip_address": gateway}}})
 	}
 }
 
@@ -173,6 +180,7 @@ var standard = []standardServer{
 	{"inner", "debian-12", "ed25519", []string{"private"}, "ssh-group-only", false, false},
 	{"island", "noprops", "ed25519", []string{"isolated"}, "ssh-open", false, false},
 	{"volboot", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, true},
+	{"beside", "debian-12", "ed25519", []string{"neighbour"}, "ssh-open", false, false},
 }
 
 func (c *Cloud) addStandard(d standardServer) error {

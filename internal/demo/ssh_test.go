@@ -97,13 +97,16 @@ func TestOpenSSHStreams(t *testing.T) {
 func TestJumpHost(t *testing.T) {
 	c := start(t, Options{})
 	through := func(jump, target string) (string, string, int) {
-		port := firstIPv4(c.network.portsOf[c.Instance(target).ID()][0])
+		port := sourceOf(c.network.portsOf[c.Instance(target).ID()][0], loopback)
 		proxy := fmt.Sprintf("ProxyCommand=ssh -F none -o IdentityAgent=none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "+
 			"-o LogLevel=ERROR -i %s -p %d -W %%h:%%p debian@127.0.0.1", filepath.Join(c.home, ".ssh", "ed25519"), c.Instance(jump).Address().Port())
 		return openSSH(t, c.Instance(target), "ed25519", "debian", nil, "-o", proxy, port.String(), "hostname")
 	}
 	if out, errs, status := through("bastion", "inner"); status != 0 || out != "inner\n" {
 		t.Errorf("inner through bastion: %d %q %q", status, out, errs)
+	}
+	if out, errs, status := through("bastion", "beside"); status != 0 || out != "beside\n" {
+		t.Errorf("beside, on another network of the router, through bastion: %d %q %q", status, out, errs)
 	}
 	if _, errs, status := through("web", "inner"); status != 255 || !strings.Contains(errs, "timed out") {
 		t.Errorf("inner through web, no member of the group: %d %q", status, errs)
@@ -139,8 +142,9 @@ func TestTerminal(t *testing.T) {
 			t.Errorf("no %q in %q", want, seen)
 		}
 	}
-	if err := session.WindowChange(44, 222); err != nil {
-		t.Fatal(err)
+	// Only a reply tells that the size is set: data does not wait for it.
+	if ok, err := session.SendRequest("window-change", true, ssh.Marshal(windowChange{Columns: 222, Rows: 44})); !ok || err != nil {
+		t.Fatalf("window-change: %v %v", ok, err)
 	}
 	_, _ = io.WriteString(in, "\n")
 	expect(t, out, "44 222")
