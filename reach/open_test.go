@@ -259,7 +259,7 @@ func TestOpenRemembersPlainLoginsOnly(t *testing.T) {
 	port := int(cloud.Instance("web").Address().Port())
 	for _, r := range []Request{
 		{Name: "web", Port: port}, {Name: "web", Family: 4},
-		{Name: "web", Address: netip.MustParseAddr("127.0.0.1")},
+		{Name: "web", Choice: resolve.ParseChoice("127.0.0.1")},
 		{Name: "web", Identities: []string{filepath.Join(cloud.Home(), ".ssh", "ed25519")}},
 	} {
 		l := newLogin(t, cloud)

@@ -53,9 +53,9 @@ func (e *StateError) Error() string {
 // NoAddressError says that a server has no address that can be dialled from here.
 type NoAddressError struct {
 	Server openstack.Server
-	Fixed  []netip.Addr // those it has, out of reach
-	Wanted netip.Addr   // the one asked for, if one was
-	Family int          // 4 or 6, if one family only was asked for
+	Fixed  []netip.Addr   // those it has, out of reach
+	Wanted resolve.Choice // what was asked for, if anything was
+	Family int            // 4 or 6, if one family only was asked for
 }
 
 func (e *NoAddressError) Error() string {
@@ -175,7 +175,7 @@ func (p *Plan) findAddresses(ctx context.Context) error {
 		c.note(Note{Kind: NotChecked, Server: p.Server, What: "addresses", Err: err})
 	}
 	p.Candidates = resolve.Rank(p.Server, ways, resolve.Preferences{
-		Cloud: c.Cloud, Local: c.Local, Address: r.Address, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
+		Cloud: c.Cloud, Local: c.Local, Choice: r.Choice, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
 	})
 	port := resolve.SSHPort(p.Server, r.Port)
 	if host := r.Settings.HostName(); host != "" && r.proxied() {
@@ -188,7 +188,7 @@ func (p *Plan) findAddresses(ctx context.Context) error {
 		}
 	}
 	if len(p.Candidates) == 0 {
-		return &NoAddressError{Server: p.Server, Fixed: fixedAddresses(p.Server, ways), Wanted: r.Address, Family: r.Family}
+		return &NoAddressError{Server: p.Server, Fixed: fixedAddresses(p.Server, ways), Wanted: r.Choice, Family: r.Family}
 	}
 	return nil
 }

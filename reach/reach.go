@@ -72,11 +72,11 @@ func (c *Config) stage(s string) {
 // Request is what the user asks for.
 type Request struct {
 	Name       string
-	User       string     // "": as the server's records say
-	Port       int        // 0: the server's own, else 22
-	Address    netip.Addr // zero: the best one
-	Family     int        // 4, 6, or 0 for both
-	Identities []string   // key files that the user named
+	User       string         // "": as the server's records say
+	Port       int            // 0: the server's own, else 22
+	Choice     resolve.Choice // zero: the best address
+	Family     int            // 4, 6, or 0 for both
+	Identities []string       // key files that the user named
 	// Settings are what the user's ssh_config says for the name; required.
 	Settings *sshconfig.Settings
 }

@@ -44,7 +44,7 @@ func (r Request) proxied() bool {
 // plain says whether nothing but name and user was asked for, so that what is
 // remembered of an earlier login answers it.
 func (r Request) plain() bool {
-	return r.Port == 0 && !r.Address.IsValid() && r.Family == 0 && len(r.Identities) == 0 &&
+	return r.Port == 0 && !r.Choice.Given() && r.Family == 0 && len(r.Identities) == 0 &&
 		r.Settings.HostName() == "" && !r.proxied()
 }
 

@@ -15,7 +15,7 @@ type Why int
 // The order is that of openstacksdk's interface_ip (cloud/meta.py), with what
 // it does not know of put where it belongs.
 const (
-	Given            Why = iota // the user named this address
+	Given            Why = iota // the user chose it
 	DefaultInterface            // on the network that clouds.yaml marks default_interface
 	Private                     // fixed, and clouds.yaml says `private: true`
 	Floating                    // floating IP
@@ -40,6 +40,7 @@ func (w Why) String() string { return whyWords[w] }
 type Candidate struct {
 	Address netip.AddrPort // to be dialled
 	Why     Why
+	Kind    Kind   // what Why hides where the user chose
 	Network string // the fixed address's network by name, "" where unknown
 	// PortID is the neutron port that it leads to, "" where unknown; Inside is
 	// the address and port there, which security groups judge.
@@ -67,10 +68,10 @@ func contains(prefixes []netip.Prefix, address netip.Addr) bool {
 type Preferences struct {
 	Cloud   *openstack.Cloud
 	Local   Local
-	Address netip.Addr // dial this one only, if valid
-	Port    int        // of SSH; 0: the server's metadata osssh_port, else 22
-	Family  int        // 4 or 6 for one family only, 0 for both
-	Proxied bool       // the way leads through another host, which may reach what this machine does not
+	Choice  Choice // only what fits it, and that though this machine seems not to reach it
+	Port    int    // of SSH; 0: the server's metadata osssh_port, else 22
+	Family  int    // 4 or 6 for one family only, 0 for both
+	Proxied bool   // the way leads through another host, which may reach what this machine does not
 }
 
 // SSHPort is the port on which the server's sshd listens.
@@ -93,7 +94,7 @@ func Rank(server openstack.Server, ways Ways, p Preferences) []Candidate {
 	}
 	for _, access := range []string{server.AccessIPv4, server.AccessIPv6} {
 		if address, err := netip.ParseAddr(access); err == nil {
-			r.add(Candidate{Why: Access, Address: netip.AddrPortFrom(address, uint16(r.port))})
+			r.add(ranked{usual: Access, Candidate: Candidate{Kind: KindAccess, Address: r.at(address)}})
 		}
 	}
 	for _, port := range ways.Ports {
@@ -104,11 +105,12 @@ func Rank(server openstack.Server, ways Ways, p Preferences) []Candidate {
 	if len(ways.Ports) == 0 {
 		r.addFromNova()
 	}
-	slices.SortStableFunc(r.found, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(a.Why, b.Why), cmp.Compare(precedence(a.Address.Addr()), precedence(b.Address.Addr())),
-			a.Address.Compare(b.Address))
-	})
-	return r.found
+	slices.SortStableFunc(r.found, ranked.compare)
+	var candidates []Candidate
+	for _, c := range r.found {
+		candidates = append(candidates, c.Candidate)
+	}
+	return candidates
 }
 
 type ranking struct {
@@ -116,54 +118,118 @@ type ranking struct {
 	server openstack.Server
 	ways   Ways
 	port   int
-	found  []Candidate
+	found  []ranked
 }
 
-// add takes a candidate that the user's wishes and this machine allow, once.
-func (r *ranking) add(c Candidate) {
-	address := c.Address.Addr()
+// ranked is a candidate with its place.
+type ranked struct {
+	Candidate
+	usual Why  // its Why, had the user not chosen
+	last  bool // behind the others of that rank
+}
+
+func (c ranked) compare(other ranked) int {
+	return cmp.Or(cmp.Compare(c.usual, other.usual), compareBools(c.last, other.last),
+		cmp.Compare(precedence(c.Address.Addr()), precedence(other.Address.Addr())), c.Address.Compare(other.Address))
+}
+
+func compareBools(a, b bool) int {
 	switch {
-	case r.Address.IsValid() && r.Address != address,
-		r.Family == 4 && !address.Is4(), r.Family == 6 && !address.Is6(),
-		slices.ContainsFunc(r.found, func(have Candidate) bool { return have.Address == c.Address }):
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// at is the SSH port at an address.
+func (r *ranking) at(address netip.Addr) netip.AddrPort {
+	return netip.AddrPortFrom(address.Unmap(), uint16(r.port))
+}
+
+// add takes a candidate that the user's wishes and this machine allow. Networks
+// are those that a choice of it may mean.
+func (r *ranking) add(c ranked, networks ...openstack.Network) {
+	address := c.Address.Addr()
+	if !address.IsValid() || address.IsUnspecified() || address.IsMulticast() || !r.Choice.admits(c.Candidate, networks) ||
+		r.Family == 4 && !address.Is4() || r.Family == 6 && !address.Is6() {
 		return
 	}
-	if r.Address.IsValid() {
-		c.Why = Given
-	} else if address.Is6() && !address.IsLoopback() && !r.Proxied && (!r.Local.IPv6 || r.Cloud.ForceIPv4 && r.Family != 6) {
+	c.Why = c.usual
+	unusable := address.Is6() && !address.IsLoopback() && !r.Proxied && (!r.Local.IPv6 || r.Cloud.ForceIPv4 && r.Family != 6)
+	if r.Choice.Given() {
+		c.Why, c.last = Given, c.last || unusable
+	} else if unusable {
 		return
+	}
+	for i, have := range r.found {
+		if have.Address == c.Address {
+			r.found[i] = have.merge(c)
+			return
+		}
 	}
 	r.found = append(r.found, c)
 }
 
+// merge joins two records of one address: the better rank, and the port of the
+// one that knows it. An accessIPv4 is often a fixed address or a floating IP.
+func (c ranked) merge(other ranked) ranked {
+	if other.compare(c) < 0 {
+		c, other = other, c
+	}
+	if c.PortID == "" {
+		c.PortID, c.Inside, c.Network = other.PortID, other.Inside, other.Network
+	}
+	return c
+}
+
 func (r *ranking) addFloating(ip openstack.FloatingIP) {
+	down := ip.Status != "" && ip.Status != "ACTIVE" // only behind the others: OVN says DOWN wrongly
+	outside := r.network(ip.FloatingNetworkID)
 	for _, f := range ip.PortForwardings {
-		if f.Protocol == "tcp" && f.InternalPort == r.port && r.hasPort(f.InternalPortID) {
-			r.add(Candidate{
-				Why: Forwarding, PortID: f.InternalPortID,
-				Address: netip.AddrPortFrom(ip.FloatingIPAddress, uint16(f.ExternalPort)),
-				Inside:  netip.AddrPortFrom(f.InternalIPAddress, uint16(f.InternalPort)),
-			})
+		port, mine := r.portOf(f.InternalPortID)
+		external, leads := externalPort(f, r.port)
+		if mine && leads {
+			r.add(ranked{usual: Forwarding, last: down, Candidate: Candidate{
+				Kind: KindForwarding, PortID: f.InternalPortID,
+				Address: netip.AddrPortFrom(ip.FloatingIPAddress, external),
+				Inside:  r.at(f.InternalIPAddress),
+			}}, r.network(port.NetworkID), outside)
 		}
 	}
-	if r.hasPort(ip.PortID) {
-		r.add(Candidate{
-			Why: Floating, PortID: ip.PortID,
-			Address: netip.AddrPortFrom(ip.FloatingIPAddress, uint16(r.port)),
-			Inside:  netip.AddrPortFrom(ip.FixedIPAddress, uint16(r.port)),
-		})
+	if port, mine := r.portOf(ip.PortID); mine {
+		r.add(ranked{usual: Floating, last: down, Candidate: Candidate{
+			Kind: KindFloating, PortID: ip.PortID,
+			Address: r.at(ip.FloatingIPAddress),
+			Inside:  r.at(ip.FixedIPAddress),
+		}}, r.network(port.NetworkID), outside)
 	}
 }
 
-func (r *ranking) hasPort(id string) bool {
-	return slices.ContainsFunc(r.ways.Ports, func(p openstack.Port) bool { return p.ID == id })
+func (r *ranking) portOf(id string) (openstack.Port, bool) {
+	for _, port := range r.ways.Ports {
+		if port.ID == id {
+			return port, true
+		}
+	}
+	return openstack.Port{}, false
+}
+
+// network is what is known of a network: its id at least.
+func (r *ranking) network(id string) openstack.Network {
+	if n, ok := r.ways.Networks[id]; ok {
+		return n
+	}
+	return openstack.Network{ID: id}
 }
 
 func (r *ranking) addFixed(port openstack.Port, address netip.Addr) {
-	network := r.ways.Networks[port.NetworkID]
+	network := r.network(port.NetworkID)
 	if why, ok := r.whyFixed(network, address); ok {
-		at := netip.AddrPortFrom(address, uint16(r.port))
-		r.add(Candidate{Why: why, Network: network.Name, PortID: port.ID, Address: at, Inside: at})
+		r.add(ranked{usual: why, Candidate: Candidate{
+			Kind: KindFixed, Network: network.Name, PortID: port.ID, Address: r.at(address), Inside: r.at(address),
+		}}, network)
 	}
 }
 
@@ -171,10 +237,8 @@ func (r *ranking) addFixed(port openstack.Port, address netip.Addr) {
 func (r *ranking) whyFixed(network openstack.Network, address netip.Addr) (Why, bool) {
 	config := r.networkConfig(network)
 	switch {
-	case r.Address.IsValid():
-		return Given, true
 	case address.IsLinkLocalUnicast():
-		return 0, false
+		return Behind, r.Choice.Address == address
 	case config.DefaultInterface:
 		return DefaultInterface, true
 	case r.Cloud.Private:
@@ -189,10 +253,8 @@ func (r *ranking) whyFixed(network openstack.Network, address netip.Addr) (Why, 
 		return Routed, true
 	case network.Shared:
 		return Shared, true
-	case r.Proxied:
-		return Behind, true
 	}
-	return 0, false
+	return Behind, r.Proxied || r.Choice.Given()
 }
 
 // networkConfig is what clouds.yaml says of a network, by name or id.
@@ -214,14 +276,18 @@ func (r *ranking) addFromNova() {
 			if err != nil {
 				continue
 			}
-			why, ok := Floating, true
+			network := openstack.Network{Name: name}
+			c := ranked{usual: Floating, Candidate: Candidate{Kind: KindFloating, Address: r.at(address)}}
 			if a.Type != "floating" {
-				why, ok = r.whyFixed(openstack.Network{Name: name}, address)
+				why, ok := r.whyFixed(network, address)
+				if !ok {
+					continue
+				}
+				c = ranked{usual: why, Candidate: Candidate{
+					Kind: KindFixed, Network: name, Address: r.at(address), Inside: r.at(address),
+				}}
 			}
-			if ok {
-				at := netip.AddrPortFrom(address, uint16(r.port))
-				r.add(Candidate{Why: why, Network: name, Address: at, Inside: at})
-			}
+			r.add(c, network)
 		}
 	}
 }

@@ -161,7 +161,7 @@ func TestRank(t *testing.T) {
 		{
 			what: "the address that was asked for, private or not",
 			ways: Ways{Ports: []openstack.Port{port("p1", privateNet, "10.0.0.5")}, FloatingIPs: []openstack.FloatingIP{floatingIP("198.51.100.7", "p1", "10.0.0.5")}},
-			p:    Preferences{Address: netip.MustParseAddr("10.0.0.5")},
+			p:    Preferences{Choice: ParseChoice("10.0.0.5")},
 			want: "10.0.0.5:22 given",
 		},
 		{

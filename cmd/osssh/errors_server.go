@@ -62,7 +62,7 @@ func sayState(e *reach.StateError) words {
 }
 
 func sayNoAddress(e *reach.NoAddressError) words {
-	if e.Wanted.IsValid() {
+	if e.Wanted.Given() {
 		return words{what: fmt.Sprintf("%s has no address %s", e.Server.Name, e.Wanted), hint: "osssh " + quote(e.Server.Name)}
 	}
 	if e.Family != 0 {

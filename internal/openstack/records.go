@@ -168,12 +168,17 @@ type FloatingIP struct {
 	PortDetails       *PortDetails     `json:"port_details"`
 }
 
-// PortForwarding leads one port of a floating IP to a port of a fixed address.
+// PortForwarding leads a port of a floating IP, or a range of them, to a fixed
+// address. For a range InternalPort and ExternalPort are 0. What is embedded in
+// a floating IP lacks the ranges, and internal_port_id too without the extension
+// floating-ip-port-forwarding-detail.
 type PortForwarding struct {
 	ID                string     `json:"id"`
 	Protocol          string     `json:"protocol"`
 	ExternalPort      int        `json:"external_port"`
 	InternalPort      int        `json:"internal_port"`
+	ExternalPortRange string     `json:"external_port_range"` // "2222:2230"; "" where unknown
+	InternalPortRange string     `json:"internal_port_range"` // as long, or of one port
 	InternalIPAddress netip.Addr `json:"internal_ip_address"`
 	InternalPortID    string     `json:"internal_port_id"`
 }
