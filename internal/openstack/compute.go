@@ -32,6 +32,13 @@ func (c *Client) Server(ctx context.Context, id string) (*Server, error) {
 // Servers gives all servers of the project, page by page as they are taken. It
 // ends after the first error.
 func (c *Client) Servers(ctx context.Context) iter.Seq2[Server, error] {
+	return singly(c.ServerPages(ctx))
+}
+
+// ServerPages gives all servers of the project as nova pages them, each page
+// asked for as it is taken; the first one also where there are no servers. It
+// ends after the first error.
+func (c *Client) ServerPages(ctx context.Context) iter.Seq2[[]Server, error] {
 	return c.servers(ctx, nil)
 }
 
@@ -51,7 +58,7 @@ func (c *Client) ServersChangedSince(ctx context.Context, regex string, since ti
 	}))
 }
 
-func (c *Client) servers(ctx context.Context, filter url.Values) iter.Seq2[Server, error] {
+func (c *Client) servers(ctx context.Context, filter url.Values) iter.Seq2[[]Server, error] {
 	return pages(ctx, filter, func(ctx context.Context, query url.Values) (page[Server], error) {
 		var found []Server
 		out := &answer{key: "servers", into: &found}

@@ -86,11 +86,14 @@ func Load(o Options) (*Cloud, error) {
 	return c.cloud(name, merged)
 }
 
-// CloudNames gives the names of the clouds in clouds.yaml, sorted; none if
-// there is no such file.
+// CloudNames gives the names of the clouds in clouds.yaml and of the one that a
+// sourced openrc describes, sorted; none if there is neither.
 func CloudNames(o Options) ([]string, error) {
 	c, err := readConfiguration(o)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := c.addEnvironment(); err != nil {
 		return nil, err
 	}
 	return c.names(), nil

@@ -441,10 +441,10 @@ func TestSearchPath(t *testing.T) {
 func TestCloudNames(t *testing.T) {
 	o := home(t, map[string]string{"work/clouds.yaml": "clouds: {b: {}, a: }", "work/secure.yaml": "clouds: {c: {}}"}, map[string]string{"OS_AUTH_URL": "http://k"})
 	names, err := CloudNames(o)
-	if err != nil || !slices.Equal(names, []string{"a", "b", "c"}) {
+	if err != nil || !slices.Equal(names, []string{"a", "b", "c", "envvars"}) {
 		t.Errorf("got %q, %v", names, err)
 	}
-	if names, err := CloudNames(home(t, nil, nil)); err != nil || len(names) != 0 {
+	if names, err := CloudNames(home(t, nil, map[string]string{"OS_CLOUD": "a"})); err != nil || len(names) != 0 {
 		t.Errorf("without a file: got %q, %v", names, err)
 	}
 }

@@ -25,26 +25,21 @@ type page[T any] struct {
 	more  bool
 }
 
-// pages walks a listing by the marker of its last item.
-func pages[T any](ctx context.Context, filter url.Values, get func(context.Context, url.Values) (page[T], error), marker func(T) string) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
+// pages walks a listing by the marker of its last item. The first page comes
+// also where it is empty.
+func pages[T any](ctx context.Context, filter url.Values, get func(context.Context, url.Values) (page[T], error), marker func(T) string) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
 		query := url.Values{}
 		for key, values := range filter {
 			query[key] = values
 		}
-		var zero T
 		for range maxPages {
 			p, err := get(ctx, query)
 			if err != nil {
-				yield(zero, err)
+				yield(nil, err)
 				return
 			}
-			for _, item := range p.items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if !p.more || len(p.items) == 0 {
+			if !yield(p.items, nil) || !p.more || len(p.items) == 0 {
 				return
 			}
 			next := marker(p.items[len(p.items)-1])
@@ -53,17 +48,35 @@ func pages[T any](ctx context.Context, filter url.Values, get func(context.Conte
 			}
 			query.Set("marker", next)
 		}
-		yield(zero, errCircle)
+		yield(nil, errCircle)
 	}
 }
 
-func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+// singly gives the items of pages one by one.
+func singly[T any](pages iter.Seq2[[]T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for items, err := range pages {
+			if err != nil {
+				yield(zero, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func collect[T any](pages iter.Seq2[[]T, error]) ([]T, error) {
 	var all []T
-	for item, err := range seq {
+	for items, err := range pages {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, item)
+		all = append(all, items...)
 	}
 	return all, nil
 }

@@ -298,6 +298,33 @@ func TestPages(t *testing.T) {
 	}
 }
 
+func TestServerPages(t *testing.T) {
+	f := newFake(t)
+	for n, want := range map[int][]int{0: {0}, 3: {3}, 25: {10, 10, 5}} {
+		f.on("/compute/v2.1/servers/detail", paged(t, "servers", numbered(n), 10))
+		var got []int
+		for servers, err := range f.connect(ClientOptions{}).ServerPages(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, len(servers))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d servers: pages of %v, want %v", n, got, want)
+		}
+	}
+	f.on("/compute/v2.1/servers/detail", says(403, `{}`))
+	n := 0
+	for servers, err := range f.connect(ClientOptions{}).ServerPages(context.Background()) {
+		if n++; !IsForbidden(err) || servers != nil {
+			t.Errorf("got %v, %v", servers, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d pages of an error", n)
+	}
+}
+
 func TestPagesWithoutEnd(t *testing.T) {
 	f := newFake(t)
 	f.on("/compute/v2.1/servers/detail", says(200, `{"servers": [{"id": "same"}], "servers_links": [{"rel": "next"}]}`))
