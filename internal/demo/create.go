@@ -164,6 +164,11 @@ func (c *Cloud) deleteServer(_ *request, s *server) reply {
 			fip := c.network.collections["floatingips"].byID[id]
 			c.associate(fip, object{"port_id": nil})
 		}
+		for _, f := range slices.Clone(c.network.forwardings) {
+			if f.port == port["id"] {
+				c.removeForwarding(f)
+			}
+		}
 		c.remove("ports", port)
 	}
 	if s.instance != nil {

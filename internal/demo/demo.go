@@ -110,6 +110,9 @@ func (c *Cloud) shutdown() error {
 			s.instance.stop()
 		}
 	}
+	for _, f := range c.network.forwardings {
+		f.door.set(doorRefuses)
+	}
 	c.mu.Unlock()
 	c.work.Wait()
 	return errors.Join(err, os.RemoveAll(c.home))

@@ -46,6 +46,7 @@ type Fault struct {
 	Times      int           `json:"times,omitempty"`
 	Missing    bool          `json:"missing,omitempty"`    // the service is not in the catalog; all other fields are ignored
 	Expire     bool          `json:"expire,omitempty"`     // all tokens given so far end at once; Service is keystone, all other fields are ignored
+	Without    string        `json:"without,omitempty"`    // neutron lacks the extension of that alias, with what it brings; Service is neutron, all other fields are ignored
 	Delay      time.Duration `json:"-"`                    // before the answer, which is the true one if no other field is set
 	Status     int           `json:"status,omitempty"`     // with the service's own error body
 	Body       string        `json:"body,omitempty"`       // in place of the error body
@@ -173,12 +174,15 @@ func (c *Cloud) hidden(service string) bool {
 	return slices.ContainsFunc(c.faults, func(f *Fault) bool { return f.Missing && f.Service == service })
 }
 
+// standing says whether a fault is a state of the cloud, not an answer to some request.
+func (f *Fault) standing() bool { return f.Missing || f.Without != "" }
+
 // takeFault finds the fault that a request meets and counts it; nil if there is none.
 func (c *Cloud) takeFault(service, method, path string) *Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := slices.IndexFunc(c.faults, func(f *Fault) bool {
-		return !f.Missing && f.Service == service && (f.Method == "" || f.Method == method) && below(path, f.Path)
+		return !f.standing() && f.Service == service && (f.Method == "" || f.Method == method) && below(path, f.Path)
 	})
 	if at < 0 {
 		return nil

@@ -40,6 +40,13 @@ func (c *Cloud) associate(fip, q object) *reply {
 				fip["floating_ip_address"], text(fip["id"]), port, fixed, fip["floating_network_id"]))
 		}
 	}
+	if c.forwards("fip", text(fip["id"])) {
+		return refuse(conflict("FipInUseByPortForwarding", "Floating IP %s in use by Port Forwarding resources.", fip["id"]))
+	}
+	if c.forwards("port", text(port)) {
+		return refuse(badRequest("PortHasPortForwarding",
+			"Cannot associate floating IP to port %s because it already has a Port Forwarding binding.", port))
+	}
 	fip["port_id"], fip["router_id"], fip["status"] = port, router, "ACTIVE"
 	fip["fixed_ip_address"], q["fixed_ip_address"] = fixed, fixed
 	return nil

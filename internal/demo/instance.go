@@ -171,14 +171,22 @@ func (i *Instance) console() string {
 	return i.log
 }
 
-// doorway is what the state and the faults make of the instance's port.
+// doorway is what the world meets at the instance's port.
 func (i *Instance) doorway() doorway {
-	up := stateOf(i.server.status).up
-	switch {
-	case i.fault == SSHRefuse && up:
-		return doorRefuses
-	case i.fault == SSHBacklog, !up, i.server.deleted, !i.cloud.outside(i.server, i.door.addr.Port):
+	if i.server.deleted || !i.cloud.outside(i.server, i.door.addr.Port) {
 		return doorDrops
+	}
+	return i.answer()
+}
+
+// answer is what the state and the faults make of the instance's SSH port,
+// for those whom the security groups let through.
+func (i *Instance) answer() doorway {
+	switch {
+	case i.fault == SSHBacklog, !stateOf(i.server.status).up:
+		return doorDrops
+	case i.fault == SSHRefuse:
+		return doorRefuses
 	}
 	return doorOpen
 }

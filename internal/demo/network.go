@@ -13,6 +13,7 @@ const routerInterface = "network:router_interface"
 type network struct {
 	collections map[string]*collection
 	portsOf     map[string][]object // by device_id: a page of servers needs each server's at once
+	forwardings []*forwarding
 }
 
 // collection is one kind of neutron's resources. Records hold only what differs
@@ -100,6 +101,10 @@ func (c *Cloud) view(path string, o object) object {
 	case "security-groups":
 		full["security_group_rules"] = c.groupRules(o["id"])
 	case "floatingips":
+		delete(full, "port_forwardings")
+		if c.extended("expose-port-forwarding-in-fip") {
+			full["port_forwardings"] = c.embedded(text(o["id"]))
+		}
 		if port := c.network.collections["ports"].byID[text(o["port_id"])]; port != nil {
 			shown := c.view("ports", port)
 			details := object{}

@@ -28,13 +28,15 @@ func (c *Cloud) neutronRoutes() []route {
 		{"GET " + root + "extensions", false, func(*request) reply {
 			all := []object{}
 			for _, alias := range extensions {
-				all = append(all, extension(alias))
+				if c.extended(alias) {
+					all = append(all, extension(alias))
+				}
 			}
 			return reply{status: http.StatusOK, body: object{"extensions": all}}
 		}},
 		{"GET " + root + "extensions/{alias}", false, func(r *request) reply {
 			alias := r.PathValue("alias")
-			if !slices.Contains(extensions, alias) {
+			if !c.extended(alias) {
 				return page(http.StatusNotFound, "Extension with alias "+alias+" does not exist")
 			}
 			return reply{status: http.StatusOK, body: object{"extension": extension(alias)}}
@@ -45,16 +47,37 @@ func (c *Cloud) neutronRoutes() []route {
 		{"PUT " + root + "{collection}/{id}", false, c.each(c.updateResource)},
 		{"POST " + root + "{collection}", false, c.createResource},
 	}
-	return routes
+	return append(routes, c.forwardingRoutes()...)
 }
 
 // extensions are those that osssh or openstackclient may ask for.
 var extensions = []string{
 	"address-group", "allowed-address-pairs", "binding", "expose-port-forwarding-in-fip", "external-net",
-	"filter-validation", "fip-port-details", "floating-ip-port-forwarding", "net-mtu", "port-security",
+	"filter-validation", "fip-port-details", "floating-ip-port-forwarding", "floating-ip-port-forwarding-description",
+	"floating-ip-port-forwarding-detail", "floating-ip-port-forwarding-port-ranges", "net-mtu", "port-security",
 	"port-security-groups-filtering", "project-id", "router", "security-group", "security-groups-normalized-cidr",
 	"security-groups-remote-address-group", "standard-attr-description", "standard-attr-revisions",
 	"standard-attr-tag", "standard-attr-timestamp", "stateful-security-group", "subnet-service-types",
+}
+
+// extended says whether neutron has an extension: a fault takes one away.
+func (c *Cloud) extended(alias string) bool {
+	return slices.Contains(extensions, alias) &&
+		!slices.ContainsFunc(c.faults, func(f *Fault) bool { return f.Without == alias })
+}
+
+// brings names the extension without which a collection is not there.
+var brings = map[string]string{
+	"routers": "router", "floatingips": "router", "security-groups": "security-group",
+	"security-group-rules": "security-group", "address-groups": "address-group",
+}
+
+// collection finds a collection by its name in the URL, nil if there is none.
+func (c *Cloud) collection(path string) *collection {
+	if alias := brings[path]; alias != "" && !c.extended(alias) {
+		return nil
+	}
+	return c.network.collections[path]
 }
 
 func extension(alias string) object {
@@ -79,7 +102,7 @@ func conflict(kind, format string, args ...any) reply {
 func (c *Cloud) each(handle func(r *request, path string, o object) reply) handler {
 	return func(r *request) reply {
 		path, id := r.PathValue("collection"), r.PathValue("id")
-		col := c.network.collections[path]
+		col := c.collection(path)
 		if col == nil {
 			return noSuchResource()
 		}
@@ -93,7 +116,7 @@ func (c *Cloud) each(handle func(r *request, path string, o object) reply) handl
 
 func (c *Cloud) listResources(r *request) reply {
 	path, q := r.PathValue("collection"), r.URL.Query()
-	col := c.network.collections[path]
+	col := c.collection(path)
 	if col == nil {
 		return noSuchResource()
 	}
@@ -159,6 +182,10 @@ func (c *Cloud) deleteResource(_ *request, path string, o object) reply {
 		}
 		for _, id := range c.idsWhere("security-group-rules", "security_group_id", o["id"]) {
 			c.remove("security-group-rules", c.network.collections["security-group-rules"].byID[id])
+		}
+	case "floatingips":
+		if c.forwards("fip", text(o["id"])) {
+			return conflict("FipInUseByPortForwarding", "Floating IP %s in use by Port Forwarding resources.", o["id"])
 		}
 	case "networks", "subnets", "routers":
 		return conflict("InUse", "Unable to complete operation on %s. It is still in use.", o["id"])
@@ -233,7 +260,7 @@ func (c *Cloud) updateResource(r *request, path string, o object) reply {
 
 func (c *Cloud) createResource(r *request) reply {
 	path := r.PathValue("collection")
-	col := c.network.collections[path]
+	col := c.collection(path)
 	if col == nil {
 		return noSuchResource()
 	}

@@ -17,13 +17,13 @@ func TestListResources(t *testing.T) {
 		"ports?security_groups=" + group:                      1,
 		"ports?fixed_ips=ip_address=10.20.0.10":               1,
 		"ports?fixed_ips=ip_address=10.20.0.1":                1, // the router's: exact, no substring
-		"ports?device_owner=compute:nova":                     12,
+		"ports?device_owner=compute:nova":                     13,
 		"ports?device_owner=compute:nova&device_id=" + web:    1,
-		"ports?admin_state_up=True":                           15,
+		"ports?admin_state_up=True":                           16,
 		"ports?admin_state_up=false":                          0,
 		"ports?port_security_enabled=false":                   3,
 		"ports?limit=2":                                       2,
-		"floatingips?floating_ip_address=127.0.0.1":           5,
+		"floatingips?floating_ip_address=127.0.0.1":           6,
 		"networks?router:external=True":                       1,
 		"networks?shared=true&name=provider":                  1,
 		"networks?name=private&name=isolated":                 2,
@@ -160,7 +160,6 @@ func TestUpdatePort(t *testing.T) {
 func TestFloatingIPs(t *testing.T) {
 	c := start(t, Options{})
 	a := signIn(t, c)
-	const fips = "/networking/v2.0/floatingips"
 	public := a.list("/networking/v2.0/networks?name=public", "networks", "id")[0]
 	nofip := c.Instance("nofip").ID()
 	port := a.list("/networking/v2.0/ports?device_id="+nofip, "ports", "id")[0]

@@ -167,20 +167,22 @@ type standardServer struct {
 	networks         []string
 	group            string
 	floating, volume bool
+	forwarded        bool // a floating IP leads one port to its SSH port
 }
 
 var standard = []standardServer{
-	{"web", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, false},
-	{"blocked", "ubuntu-24.04", "ed25519", []string{"private"}, "ssh-none", true, false},
-	{"wrongcidr", "debian-12", "ed25519", []string{"private"}, "ssh-wrong-cidr", true, false},
-	{"nofip", "debian-12", "rsa", []string{"private"}, "ssh-open", false, false},
-	{"direct", "cirros", "ecdsa", []string{"provider"}, "ssh-open", false, false},
-	{"twonets", "ubuntu-24.04", "generated", []string{"private", "provider"}, "ssh-open", false, false},
-	{"bastion", "debian-12", "ed25519", []string{"private"}, "bastion", true, false},
-	{"inner", "debian-12", "ed25519", []string{"private"}, "ssh-group-only", false, false},
-	{"island", "noprops", "ed25519", []string{"isolated"}, "ssh-open", false, false},
-	{"volboot", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, true},
-	{"beside", "debian-12", "ed25519", []string{"neighbour"}, "ssh-open", false, false},
+	{"web", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, false, false},
+	{"blocked", "ubuntu-24.04", "ed25519", []string{"private"}, "ssh-none", true, false, false},
+	{"wrongcidr", "debian-12", "ed25519", []string{"private"}, "ssh-wrong-cidr", true, false, false},
+	{"nofip", "debian-12", "rsa", []string{"private"}, "ssh-open", false, false, false},
+	{"direct", "cirros", "ecdsa", []string{"provider"}, "ssh-open", false, false, false},
+	{"twonets", "ubuntu-24.04", "generated", []string{"private", "provider"}, "ssh-open", false, false, false},
+	{"bastion", "debian-12", "ed25519", []string{"private"}, "bastion", true, false, false},
+	{"inner", "debian-12", "ed25519", []string{"private"}, "ssh-group-only", false, false, false},
+	{"island", "noprops", "ed25519", []string{"isolated"}, "ssh-open", false, false, false},
+	{"volboot", "debian-12", "ed25519", []string{"private"}, "ssh-open", true, true, false},
+	{"beside", "debian-12", "ed25519", []string{"neighbour"}, "ssh-open", false, false, false},
+	{"forwarded", "debian-12", "ed25519", []string{"private"}, "ssh-open", false, false, true},
 }
 
 func (c *Cloud) addStandard(d standardServer) error {
@@ -201,7 +203,26 @@ func (c *Cloud) addStandard(d standardServer) error {
 			c.insert("floatingips", fip)
 		}
 	}
-	return c.launch(s)
+	if err := c.launch(s); err != nil || !d.forwarded {
+		return err
+	}
+	return c.forwardTo(s)
+}
+
+// forwardTo lets a port of a new floating IP lead to a server's SSH port.
+func (c *Cloud) forwardTo(s *server) error {
+	port := c.network.portsOf[s.id][0]
+	fip := c.insert("floatingips", object{"floating_network_id": c.networkID("public"), "floating_ip_address": loopback.String()})
+	inner := s.instance.door.addr.Port
+	f := &forwarding{id: newID(), fip: text(fip["id"]), port: text(port["id"]), protocol: "tcp",
+		address: sourceOf(port, loopback).String(), internal: portRange{inner, inner}}
+	var err error
+	if f.door, err = c.newDoor(c.through(f)); err != nil {
+		return err
+	}
+	f.external = portRange{f.door.addr.Port, f.door.addr.Port}
+	c.addForwarding(f)
+	return nil
 }
 
 // addRecords adds servers without an instance, each with a port, on a network
@@ -235,12 +256,19 @@ func (c *Cloud) launch(s *server) error {
 
 // refresh opens and shuts the instances' SSH ports by what the state now says.
 func (c *Cloud) refresh() {
+	if c.ctx.Err() != nil { // a request outlives Close: what is shut stays shut
+		return
+	}
 	var wait sync.WaitGroup
 	for _, s := range c.servers {
 		if i := s.instance; i != nil {
 			want := i.doorway()
 			wait.Go(func() { i.door.set(want) })
 		}
+	}
+	for _, f := range c.network.forwardings {
+		want := c.entrance(f)
+		wait.Go(func() { f.door.set(want) })
 	}
 	wait.Wait()
 }
