@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +39,7 @@ func (e *RuleExistsError) Error() string {
 
 // QuotaError says that a project may have no more of something.
 type QuotaError struct {
-	What string // as neutron names it: "security_group", "security_group_rule"
+	What string // as neutron names it, "security_group" or "security_group_rule": a new group counts rules too
 	Err  error  // the API's own
 }
 
@@ -80,10 +81,13 @@ func (c *Client) CreateSecurityGroupRule(ctx context.Context, wanted NewSecurity
 // (neutron_lib.exceptions.OverQuota).
 func refusedCreation(what string, err error) error {
 	var api *APIError
-	if errors.As(err, &api) && api.Status == http.StatusConflict && strings.Contains(api.Message, "Quota exceeded") {
-		return &QuotaError{What: what, Err: err}
+	if !errors.As(err, &api) || api.Status != http.StatusConflict || !strings.Contains(api.Message, "Quota exceeded") {
+		return err
 	}
-	return err
+	if rule := "security_group_rule"; strings.Contains(api.Message, "'"+rule+"'") {
+		what = rule
+	}
+	return &QuotaError{What: what, Err: err}
 }
 
 // DeleteSecurityGroupRule takes a rule away.
@@ -105,4 +109,27 @@ func (c *Client) SetPortSecurityGroups(ctx context.Context, portID string, group
 		return nil, err
 	}
 	return &port, nil
+}
+
+// LentSecurityGroups gives those of the groups that other projects may put on
+// their ports. Only their owner is told (neutron/conf/policies/rbac.py). A
+// neutron without the extension rbac-security-groups lends none.
+func (c *Client) LentSecurityGroups(ctx context.Context, ids []string) ([]string, error) {
+	type policy struct {
+		ID       string `json:"id"`
+		Type     string `json:"object_type"`
+		ObjectID string `json:"object_id"`
+	}
+	policies, err := neutronList(ctx, c, "rbac-policies", url.Values{"object_type": {"security_group"}, "object_id": ids},
+		func(p policy) string { return p.ID })
+	if err != nil && !IsNotFound(err) {
+		return nil, err
+	}
+	var lent []string
+	for _, p := range policies { // an unknown filter is silently ignored by neutron
+		if p.Type == "security_group" && slices.Contains(ids, p.ObjectID) {
+			lent = append(lent, p.ObjectID)
+		}
+	}
+	return lent, nil
 }
