@@ -60,8 +60,13 @@ func GatherAll(ctx context.Context, c *openstack.Client) (*All, error) {
 		if openstack.IsNotFound(err) { // no router extension: no floating IPs
 			return nil
 		}
+		if err == nil {
+			err = completeForwardings(asked, c, ips, func(openstack.PortForwarding) bool { return true })
+		}
 		for _, ip := range ips {
-			a.floating[ip.PortID] = append(a.floating[ip.PortID], ip)
+			for _, port := range portsBehind(ip) {
+				a.floating[port] = append(a.floating[port], ip)
+			}
 		}
 		return err
 	})
@@ -168,7 +173,11 @@ func (g *gapList) ask(asking *errgroup.Group, what string, f func() error) {
 func (a *All) Ways(server openstack.Server) Ways {
 	ways := Ways{Ports: a.portsOf[server.ID], Networks: a.networks}
 	for _, port := range ways.Ports {
-		ways.FloatingIPs = append(ways.FloatingIPs, a.floating[port.ID]...)
+		for _, ip := range a.floating[port.ID] { // one may have forwardings to several ports
+			if !slices.ContainsFunc(ways.FloatingIPs, func(have openstack.FloatingIP) bool { return have.ID == ip.ID }) {
+				ways.FloatingIPs = append(ways.FloatingIPs, ip)
+			}
+		}
 	}
 	return ways
 }

@@ -46,9 +46,13 @@ func Gather(ctx context.Context, c *openstack.Client, server openstack.Server) *
 	ports := ask(func() ([]openstack.Port, error) {
 		return c.Ports(ctx, url.Values{"device_id": {server.ID}})
 	})
+	unbound := func() ([]openstack.FloatingIP, error) { return nil, nil }
+	if !hasFloating(server) {
+		unbound = ask(func() ([]openstack.FloatingIP, error) { return unboundFloatingIPs(ctx, c) })
+	}
 	return &Facts{
 		Server:  server,
-		Ways:    ask(func() (Ways, error) { return gatherWays(ctx, c, ports) }),
+		Ways:    ask(func() (Ways, error) { return gatherWays(ctx, c, ports, unbound) }),
 		Groups:  ask(func() ([]openstack.SecurityGroup, error) { return gatherGroups(ctx, c, ports) }),
 		Keypair: ask(func() (*openstack.Keypair, error) { return gatherKeypair(ctx, c, server) }),
 		Image:   ask(func() (openstack.Image, error) { return gatherImage(ctx, c, server) }),
@@ -66,7 +70,23 @@ func ask[T any](f func() (T, error)) func() (T, error) {
 	return answer
 }
 
-func gatherWays(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error)) (Ways, error) {
+// hasFloating says whether nova knows a floating IP of the server: then nobody
+// looks for forwardings, which a port that bears one cannot have.
+func hasFloating(server openstack.Server) bool {
+	for _, addresses := range server.Addresses {
+		for _, a := range addresses {
+			if a.Type == "floating" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// gatherWays asks for what hangs on the ports. What fails does not hold the
+// rest: the answer is what could be had, with the first error.
+func gatherWays(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error),
+	unbound func() ([]openstack.FloatingIP, error)) (Ways, error) {
 	ways := Ways{Networks: map[string]openstack.Network{}}
 	var err error
 	if ways.Ports, err = ports(); err != nil || len(ways.Ports) == 0 {
@@ -77,27 +97,35 @@ func gatherWays(ctx context.Context, c *openstack.Client, ports func() ([]openst
 		portIDs.Add("port_id", port.ID)
 		networkIDs.Add("id", port.NetworkID)
 	}
-	asking, asked := errgroup.WithContext(ctx)
-	asking.Go(func() error {
-		ips, err := c.FloatingIPs(asked, portIDs)
+	var bound, forwarding []openstack.FloatingIP
+	var asking errgroup.Group
+	asking.Go(func() (err error) {
+		bound, err = c.FloatingIPs(ctx, portIDs)
 		if openstack.IsNotFound(err) { // no router extension: no floating IPs
 			return nil
 		}
-		for _, ip := range ips { // an unknown filter is silently ignored by neutron
-			if slices.Contains(portIDs["port_id"], ip.PortID) {
-				ways.FloatingIPs = append(ways.FloatingIPs, ip)
-			}
-		}
 		return err
 	})
+	asking.Go(func() (err error) {
+		if forwarding, err = unbound(); err != nil {
+			return err
+		}
+		return completeForwardings(ctx, c, forwarding, mayLeadTo(ways.Ports))
+	})
 	asking.Go(func() error {
-		networks, err := c.Networks(asked, networkIDs)
+		networks, err := c.Networks(ctx, networkIDs)
 		for _, n := range networks {
 			ways.Networks[n.ID] = n
 		}
 		return err
 	})
-	return ways, asking.Wait()
+	err = asking.Wait()
+	for _, ip := range slices.Concat(bound, forwarding) { // an unknown filter is silently ignored by neutron
+		if slices.ContainsFunc(portsBehind(ip), func(id string) bool { return slices.Contains(portIDs["port_id"], id) }) {
+			ways.FloatingIPs = append(ways.FloatingIPs, ip)
+		}
+	}
+	return ways, err
 }
 
 func gatherGroups(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error)) ([]openstack.SecurityGroup, error) {

@@ -9,7 +9,9 @@ import (
 
 // The listings of neutron. The values of one filter key are alternatives, keys
 // are joined by "and". A neutron without the extension filter-validation
-// ignores filters it does not know: the caller must filter again.
+// ignores filters it does not know: the caller must filter again. With `limit`
+// among them the answer is one page: at most so many, for each hundred values
+// of a key.
 
 // Ports lists neutron ports.
 func (c *Client) Ports(ctx context.Context, filter url.Values) ([]Port, error) {
@@ -66,7 +68,7 @@ func neutronList[T any](ctx context.Context, c *Client, collection string, filte
 		var found []T
 		out := &answer{key: key, into: &found}
 		err := c.neutron(ctx, request{path: collection, query: query}, out)
-		return page[T]{found, out.more}, err
+		return page[T]{found, out.more && !query.Has("limit")}, err
 	}
 	return chunked(ctx, filter, func(ctx context.Context, piece url.Values) ([]T, error) {
 		return collect(pages(ctx, piece, get, id))

@@ -291,6 +291,9 @@ func TestPages(t *testing.T) {
 	if _, err := c.ServersChangedSince(context.Background(), "x", since); err != nil || !strings.Contains(f.requests()[7], "changes-since=2026-01-02T02%3A04%3A05Z") {
 		t.Errorf("%v by %q", err, f.requests()[7:])
 	}
+	if page, err := c.Ports(context.Background(), url.Values{"limit": {"5"}}); err != nil || len(page) != 5 {
+		t.Errorf("one page: got %d ports, %v", len(page), err)
+	}
 	// 25 ports on pages of 5: the last page is full, so a sixth is looked for.
 	ports, err := c.Ports(context.Background(), nil)
 	if err != nil || len(ports) != 25 {
