@@ -176,7 +176,7 @@ func (c *Cloud) changeGroup(s *server, add bool, arguments json.RawMessage) repl
 // groupID finds a security group by name or id, "" if there is none.
 func (c *Cloud) groupID(name string) string {
 	for _, g := range c.network.collections["security-groups"].rows {
-		if g["name"] == name || g["id"] == name {
+		if (g["name"] == name || g["id"] == name) && !c.unreadable(text(g["id"])) {
 			return text(g["id"])
 		}
 	}
@@ -214,6 +214,9 @@ func (c *Cloud) listServerGroups(_ *request, s *server) reply {
 	for _, port := range c.network.portsOf[s.id] {
 		for _, id := range port["security_groups"].([]string) {
 			group := c.network.collections["security-groups"].byID[id]
+			if c.unreadable(id) {
+				continue
+			}
 			rules := []object{}
 			for _, rule := range c.groupRules(id) {
 				if rule["direction"] == "ingress" {

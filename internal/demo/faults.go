@@ -47,6 +47,8 @@ type Fault struct {
 	Missing    bool          `json:"missing,omitempty"`    // the service is not in the catalog; all other fields are ignored
 	Expire     bool          `json:"expire,omitempty"`     // all tokens given so far end at once; Service is keystone, all other fields are ignored
 	Without    string        `json:"without,omitempty"`    // neutron lacks the extension of that alias, with what it brings; Service is neutron, all other fields are ignored
+	Unreadable string        `json:"unreadable,omitempty"` // the security group of that name is another project's; Service is neutron, all other fields are ignored
+	Quota      string        `json:"quota,omitempty"`      // none more of that kind, such as "security_group_rule"; Service is neutron, of the others only Times counts
 	Delay      time.Duration `json:"-"`                    // before the answer, which is the true one if no other field is set
 	Status     int           `json:"status,omitempty"`     // with the service's own error body
 	Body       string        `json:"body,omitempty"`       // in place of the error body
@@ -104,9 +106,13 @@ func (c *Cloud) Inject(f Fault) error {
 		}
 		if f.Expire {
 			clear(c.identity.tokens)
-		} else {
-			c.faults = append(c.faults, &f)
+			return nil
 		}
+		if f.Quota != "" && !f.exhaust(c.network.collections) {
+			return fmt.Errorf("demo: no quota for %q", f.Quota)
+		}
+		c.faults = append(c.faults, &f)
+		c.refresh()
 		return nil
 	}
 	at := slices.IndexFunc(c.servers, func(s *server) bool { return s.name == f.Instance && s.instance != nil && !s.deleted })
@@ -114,6 +120,20 @@ func (c *Cloud) Inject(f Fault) error {
 		return fmt.Errorf("demo: unknown instance %q", f.Instance)
 	}
 	return c.afflict(c.servers[at], f)
+}
+
+// exhaust makes a quota's refusal of a fault (neutron_lib/exceptions, OverQuota);
+// false if there is no such resource.
+func (f *Fault) exhaust(all map[string]*collection) bool {
+	for path, col := range all {
+		if col.one == f.Quota {
+			f.Method, f.Path, f.Status = http.MethodPost, "/v2.0/"+path, http.StatusConflict
+			body, err := encode(neutronError(f.Status, "OverQuota", "Quota exceeded for resources: ['"+f.Quota+"']."))
+			f.Body = string(body)
+			return err == nil
+		}
+	}
+	return false
 }
 
 // ClearFaults heals the APIs and all SSH servers and brings the consoles' own
@@ -175,7 +195,7 @@ func (c *Cloud) hidden(service string) bool {
 }
 
 // standing says whether a fault is a state of the cloud, not an answer to some request.
-func (f *Fault) standing() bool { return f.Missing || f.Without != "" }
+func (f *Fault) standing() bool { return f.Missing || f.Without != "" || f.Unreadable != "" }
 
 // takeFault finds the fault that a request meets and counts it; nil if there is none.
 func (c *Cloud) takeFault(service, method, path string) *Fault {

@@ -25,7 +25,7 @@ func TestAPIFaults(t *testing.T) {
 		path        string
 		want        string // status and body
 	}{
-		{"403 of neutron", `{"service":"neutron","path":"/v2.0/ports","status":403}`, ports, `403 {"NeutronError":{"detail":"","message":"rule:get_resource is disallowed by policy","type":"HTTPForbidden"}}`},
+		{"403 of neutron", `{"service":"neutron","path":"/v2.0/ports","status":403}`, ports, `403 {"NeutronError":{"detail":"","message":"rule:get_resource is disallowed by policy","type":"PolicyNotAuthorized"}}`},
 		{"below it too", `{"service":"neutron","path":"/v2.0/ports","status":403}`, ports + "/x", `403 `},
 		{"elsewhere not", `{"service":"neutron","path":"/v2.0/ports","status":403}`, "/networking/v2.0/routers", `200 `},
 		{"other method", `{"service":"neutron","method":"POST","status":403}`, ports, `200 `},

@@ -229,6 +229,9 @@ func failure(service string, status int, message string) reply {
 	case "nova", "cinder":
 		return reply{status: status, body: object{novaFault(status): object{"code": status, "message": message}}}
 	case "neutron":
+		if status == http.StatusForbidden {
+			return neutronError(status, "PolicyNotAuthorized", message)
+		}
 		return neutronError(status, "HTTP"+strings.ReplaceAll(kind, " ", ""), message)
 	case "glance":
 		return page(status, message)

@@ -137,6 +137,13 @@ func (c *Cloud) groupRules(group any) []object {
 	return rules
 }
 
+// unreadable says whether an id is of a security group that a fault makes
+// another project's: its members keep it, its rules hold, and none may see it.
+func (c *Cloud) unreadable(id string) bool {
+	group := c.network.collections["security-groups"].byID[id]
+	return group != nil && slices.ContainsFunc(c.faults, func(f *Fault) bool { return f.Unreadable != "" && f.Unreadable == group["name"] })
+}
+
 // references are fields without a default that a request may bring.
 var references = []string{"security_group_id", "floating_network_id", "project_id", "tenant_id"}
 

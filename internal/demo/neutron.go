@@ -1,10 +1,10 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,7 +107,7 @@ func (c *Cloud) each(handle func(r *request, path string, o object) reply) handl
 			return noSuchResource()
 		}
 		o := col.byID[id]
-		if o == nil {
+		if o == nil || c.unreadable(id) {
 			return neutronError(http.StatusNotFound, col.error, fmt.Sprintf(col.message, id))
 		}
 		return handle(r, path, o)
@@ -123,7 +123,10 @@ func (c *Cloud) listResources(r *request) reply {
 	if unknown := col.unknownFilters(q); unknown != nil {
 		return badRequest("HTTPBadRequest", "[%s] is invalid attribute for filtering", strings.Join(unknown, ", "))
 	}
-	limit, _ := strconv.Atoi(q.Get("limit"))
+	limit, err := strconv.Atoi(cmp.Or(q.Get("limit"), "0"))
+	if err != nil || limit < 0 {
+		return badRequest("BadRequest", "Bad limit request: Limit must be an integer 0 or greater and not '%s'.", q.Get("limit"))
+	}
 	passed := q.Get("marker") == ""
 	list, all := []object{}, filters(q)
 	body := object{}
@@ -132,7 +135,7 @@ func (c *Cloud) listResources(r *request) reply {
 			passed = o["id"] == q.Get("marker")
 			continue
 		}
-		if !col.matches(o, all) {
+		if !col.matches(o, all) || c.unreadable(text(o["id"])) || c.unreadable(text(o["security_group_id"])) {
 			continue
 		}
 		list = append(list, pick(c.view(path, o), q["fields"]))
@@ -168,125 +171,4 @@ func pick(o object, fields []string) object {
 func (c *Cloud) showResource(r *request, path string, o object) reply {
 	col := c.network.collections[path]
 	return reply{status: http.StatusOK, body: object{col.one: pick(c.view(path, o), r.URL.Query()["fields"])}}
-}
-
-func (c *Cloud) deleteResource(_ *request, path string, o object) reply {
-	switch path {
-	case "security-groups":
-		users := c.network.collections["ports"].rows
-		if slices.ContainsFunc(users, func(p object) bool { return slices.Contains(p["security_groups"].([]string), text(o["id"])) }) {
-			return conflict("SecurityGroupInUse", "Security Group %s in use.", o["id"])
-		}
-		if o["name"] == "default" {
-			return conflict("SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group.")
-		}
-		for _, id := range c.idsWhere("security-group-rules", "security_group_id", o["id"]) {
-			c.remove("security-group-rules", c.network.collections["security-group-rules"].byID[id])
-		}
-	case "floatingips":
-		if c.forwards("fip", text(o["id"])) {
-			return conflict("FipInUseByPortForwarding", "Floating IP %s in use by Port Forwarding resources.", o["id"])
-		}
-	case "networks", "subnets", "routers":
-		return conflict("InUse", "Unable to complete operation on %s. It is still in use.", o["id"])
-	}
-	c.remove(path, o)
-	c.refresh()
-	return reply{status: http.StatusNoContent}
-}
-
-// body reads the record that a request brings under its collection's name.
-func (r *request) body(col *collection) (object, *reply) {
-	var q map[string]object
-	if err := r.decode(&q); err != nil || q[col.one] == nil {
-		return nil, refuse(badRequest("HTTPBadRequest", "Unable to find '%s' in request body", col.one))
-	}
-	o := q[col.one]
-	for key, value := range o {
-		typed, ok := col.typed(key, value)
-		if !ok {
-			return nil, refuse(badRequest("HTTPBadRequest", "Invalid input for %s.", key))
-		}
-		o[key] = typed
-	}
-	return o, nil
-}
-
-// writable are the fields that PUT may change.
-var writable = map[string][]string{
-	"ports":           {"name", "description", "admin_state_up", "security_groups", "port_security_enabled", "allowed_address_pairs"},
-	"floatingips":     {"description", "port_id", "fixed_ip_address"},
-	"security-groups": {"name", "description", "stateful"},
-	"networks":        {"name", "description", "admin_state_up"},
-	"routers":         {"name", "description", "admin_state_up"},
-	"address-groups":  {"name", "description"},
-}
-
-func (c *Cloud) updateResource(r *request, path string, o object) reply {
-	q, wrong := r.body(c.network.collections[path])
-	if wrong != nil {
-		return *wrong
-	}
-	for key := range q {
-		if !slices.Contains(writable[path], key) {
-			return badRequest("HTTPBadRequest", "Cannot update read-only attribute %s", key)
-		}
-	}
-	groups, _ := q["security_groups"].([]string)
-	for _, id := range groups {
-		if c.network.collections["security-groups"].byID[id] == nil {
-			return neutronError(http.StatusNotFound, "SecurityGroupNotFound", "Security group "+id+" does not exist")
-		}
-	}
-	if secured, ok := q["port_security_enabled"].(bool); ok && !secured {
-		left, given := q["security_groups"].([]string)
-		if !given {
-			left, _ = o["security_groups"].([]string)
-		}
-		if len(left) > 0 {
-			return conflict("PortSecurityPortHasSecurityGroup",
-				"Port has security group associated. Cannot disable port security or IP address until security group is removed")
-		}
-	}
-	if path == "floatingips" {
-		if wrong := c.associate(o, q); wrong != nil {
-			return *wrong
-		}
-	}
-	maps.Copy(o, q)
-	c.refresh()
-	return c.showResource(&request{Request: &http.Request{URL: &url.URL{}}}, path, o)
-}
-
-func (c *Cloud) createResource(r *request) reply {
-	path := r.PathValue("collection")
-	col := c.collection(path)
-	if col == nil {
-		return noSuchResource()
-	}
-	q, wrong := r.body(col)
-	if wrong != nil {
-		return *wrong
-	}
-	switch path {
-	case "security-groups":
-		o := c.insert(path, q)
-		c.addEgress(o["id"])
-		return reply{status: http.StatusCreated, body: object{col.one: c.view(path, o)}}
-	case "security-group-rules":
-		wrong = c.checkRule(q)
-	case "floatingips":
-		q["floating_ip_address"] = loopback.String()
-		wrong = c.associate(q, q)
-	case "address-groups":
-	default:
-		return neutronError(http.StatusForbidden, "PolicyNotAuthorized",
-			"(rule:create_"+col.one+") is disallowed by policy")
-	}
-	if wrong != nil {
-		return *wrong
-	}
-	o := c.insert(path, q)
-	c.refresh()
-	return reply{status: http.StatusCreated, body: object{col.one: c.view(path, o)}}
 }

@@ -97,7 +97,18 @@ func TestSecurityGroupRules(t *testing.T) {
 		want   string
 	}{
 		{rule(`"protocol":"TCP","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"198.51.100.9/24"`), 201, `"normalized_cidr":"198.51.100.0/24"`},
-		{rule(`"protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"198.51.100.1/24"`), 409, "SecurityGroupRuleExists"},
+		{rule(`"protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"198.51.100.9/24","description":"x"`), 409, "Security group rule already exists. Rule id is "},
+		{rule(`"protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"198.51.100.1/24"`), 201, `"normalized_cidr":"198.51.100.0/24"`},
+		{rule(`"protocol":"tcp","port_range_min":22,"port_range_max":22`), 201, `"remote_ip_prefix":null`},
+		{rule(`"protocol":"6","port_range_min":22,"port_range_max":22`), 409, "SecurityGroupRuleExists"},
+		{rule(`"protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"0.0.0.0/0"`), 409, "SecurityGroupRuleExists"},
+		{rule(`"protocol":"tcp","port_range_min":22,"port_range_max":22,"remote_ip_prefix":"198.51.100.7"`), 201, `"remote_ip_prefix":"198.51.100.7/32"`},
+		{rule(`"protocol":"xyz"`), 400, "Security group rule protocol xyz not supported."},
+		{rule(`"protocol":"256"`), 400, "SecurityGroupRuleInvalidProtocol"},
+		{rule(`"ethertype":"IPv5"`), 400, "IPv5 is not in valid_values."},
+		{rule(`"remote_address_group_id":"x"`), 404, "AddressGroupNotFound"},
+		{`{"security_group_rule":{"security_group_id":"` + id + `","direction":"sideways"}}`, 400, "sideways is not in valid_values."},
+		{`{"security_group_rule":{"security_group_id":"` + id + `"}}`, 400, "Required attribute 'direction' not specified"},
 		{rule(`"protocol":"tcp","port_range_min":1,"port_range_max":65535`), 201, `"port_range_max":null`},
 		{rule(`"protocol":"any"`), 201, `"protocol":null`},
 		{rule(`"ethertype":"IPv6","remote_ip_prefix":"2001:db8::1"`), 201, `"normalized_cidr":"2001:db8::1/128"`},
@@ -120,8 +131,14 @@ func TestSecurityGroupRules(t *testing.T) {
 			t.Errorf("%s: %d %s", test.body, status, body)
 		}
 	}
-	if n := len(a.list(rules+"?security_group_id="+id, "security_group_rules", "id")); n != 7 {
+	if n := len(a.list(rules+"?security_group_id="+id, "security_group_rules", "id")); n != 10 {
 		t.Errorf("%d rules", n)
+	}
+	if status, _, body := a.do("POST", groups, `{"security_group":{"name":"default"}}`); status != 409 || !strings.Contains(body, "SecurityGroupDefaultAlreadyExists") {
+		t.Errorf("a second default: %d %s", status, body)
+	}
+	if status, _, _ := a.do("PUT", groups+"/"+id, `{"security_group":{"name":"default"}}`); status != 409 {
+		t.Errorf("renamed to default: %d", status)
 	}
 	used := a.list(groups+"?name=ssh-open", "security_groups", "id")[0]
 	if status, _, body := a.do("DELETE", groups+"/"+used, ""); status != 409 || !strings.Contains(body, "in use") {
@@ -131,6 +148,64 @@ func TestSecurityGroupRules(t *testing.T) {
 	if n := len(a.list(rules+"?security_group_id="+id, "security_group_rules", "id")); n != 0 {
 		t.Errorf("%d rules of a deleted group", n)
 	}
+}
+
+func TestQuotaOfRules(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	group := a.list("/networking/v2.0/security-groups?name=ssh-none", "security_groups", "id")[0]
+	inject(t, c, Fault{Service: "neutron", Quota: "security_group_rule", Times: 1})
+	body := `{"security_group_rule":{"security_group_id":"` + group + `","direction":"ingress","protocol":"tcp"}}`
+	want := `{"NeutronError":{"detail":"","message":"Quota exceeded for resources: ['security_group_rule'].","type":"OverQuota"}}`
+	if status, _, answer := a.do("POST", "/networking/v2.0/security-group-rules", body); status != 409 || answer != want {
+		t.Errorf("%d %s", status, answer)
+	}
+	a.must("POST", "/networking/v2.0/security-group-rules", body)
+	if c.Inject(Fault{Service: "neutron", Quota: "nonsense"}) == nil {
+		t.Error("a quota of nothing")
+	}
+}
+
+func TestUnreadableGroup(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	port, _ := a.portOf("web")
+	group := a.list("/networking/v2.0/security-groups?name=ssh-open", "security_groups", "id")[0]
+	inject(t, c, Fault{Service: "neutron", Unreadable: "ssh-open"})
+	if status, _, body := a.do("GET", "/networking/v2.0/security-groups/"+group, ""); status != 404 || !strings.Contains(body, "SecurityGroupNotFound") {
+		t.Errorf("show: %d %s", status, body)
+	}
+	for path, collection := range map[string]string{"security-groups?id=" + group: "security_groups",
+		"security-group-rules?security_group_id=" + group: "security_group_rules"} {
+		if list := a.list("/networking/v2.0/"+path, collection, "id"); len(list) != 0 {
+			t.Errorf("%s: %v", path, list)
+		}
+	}
+	if ids := a.get("/networking/v2.0/ports/" + port)["port"].(object)["security_groups"].([]any); len(ids) != 1 || ids[0] != group {
+		t.Errorf("the port's groups: %v", ids)
+	}
+	server := a.get("/compute/v2.1/servers/" + c.Instance("web").ID())["server"].(object)
+	if names, has := server["security_groups"]; has {
+		t.Errorf("nova names %v", names)
+	}
+	if !answers(t, c.Instance("web")) {
+		t.Error("its rules no longer hold")
+	}
+	c.ClearFaults()
+	a.get("/networking/v2.0/security-groups/" + group)
+}
+
+func TestNeutronForbidden(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	inject(t, c, Fault{Service: "neutron", Path: "/v2.0", Status: 403})
+	for _, path := range []string{"ports", "security-groups", "extensions", "networks/x"} {
+		if status, _, body := a.do("GET", "/networking/v2.0/"+path, ""); status != 403 || !strings.Contains(body, `"PolicyNotAuthorized"`) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	a.get("/networking/")
+	a.get("/compute/v2.1/servers/detail")
 }
 
 func TestUpdatePort(t *testing.T) {
@@ -143,7 +218,8 @@ func TestUpdatePort(t *testing.T) {
 		status int
 	}{
 		{`{"port":{"security_groups":["` + none + `"]}}`, 200},
-		{`{"port":{"security_groups":["x"]}}`, 404},
+		{`{"port":{"security_groups":["` + newID() + `"]}}`, 404},
+		{`{"port":{"security_groups":["x"]}}`, 400},
 		{`{"port":{"security_groups":"x"}}`, 400},
 		{`{"port":{"port_security_enabled":false}}`, 409},
 		{`{"port":{"port_security_enabled":false,"security_groups":[]}}`, 200},

@@ -121,6 +121,9 @@ func (c *Cloud) groupNames(s *server) []object {
 	names := []object{}
 	for _, port := range c.network.portsOf[s.id] {
 		for _, id := range port["security_groups"].([]string) {
+			if c.unreadable(id) {
+				continue
+			}
 			names = append(names, object{"name": c.network.collections["security-groups"].byID[id]["name"]})
 		}
 	}
