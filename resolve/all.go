@@ -173,11 +173,7 @@ func (g *gapList) ask(asking *errgroup.Group, what string, f func() error) {
 func (a *All) Ways(server openstack.Server) Ways {
 	ways := Ways{Ports: a.portsOf[server.ID], Networks: a.networks}
 	for _, port := range ways.Ports {
-		for _, ip := range a.floating[port.ID] { // one may have forwardings to several ports
-			if !slices.ContainsFunc(ways.FloatingIPs, func(have openstack.FloatingIP) bool { return have.ID == ip.ID }) {
-				ways.FloatingIPs = append(ways.FloatingIPs, ip)
-			}
-		}
+		ways.addFloatingIPs(a.floating[port.ID])
 	}
 	return ways
 }

@@ -20,6 +20,11 @@ const (
 	askedAtOnce  = 8
 )
 
+// floatingFields is what Rank needs of a floating IP.
+var floatingFields = []string{
+	"id", "floating_ip_address", "floating_network_id", "fixed_ip_address", "port_id", "router_id", "status", "port_forwardings",
+}
+
 // unboundFloatingIPs gives the project's floating IPs that are bound to no
 // port, which are those that may have forwardings. Neutron has no filter for
 // them, and a project may have thousands of the others. But it sorts by the
@@ -51,7 +56,7 @@ func unboundFloatingIPs(ctx context.Context, c *openstack.Client) ([]openstack.F
 func unboundFrom(ctx context.Context, c *openstack.Client, direction string) ([]openstack.FloatingIP, error) {
 	query := url.Values{
 		"project_id": {c.ProjectID()}, "sort_key": {"fixed_ip_address"}, "sort_dir": {direction},
-		"fields": {"id", "floating_ip_address", "floating_network_id", "fixed_ip_address", "port_id", "router_id", "status", "port_forwardings"},
+		"fields": floatingFields,
 	}
 	var unbound []openstack.FloatingIP
 	for limit := firstUnbound; len(unbound) < maxUnbound; limit = moreUnbound {
@@ -161,4 +166,13 @@ func portRange(port int, ports string) (from, to int) {
 		return 0, 0
 	}
 	return int(low), int(high)
+}
+
+// addFloatingIPs takes each floating IP once: one may lead to several ports.
+func (w *Ways) addFloatingIPs(ips []openstack.FloatingIP) {
+	for _, ip := range ips {
+		if !slices.ContainsFunc(w.FloatingIPs, func(have openstack.FloatingIP) bool { return have.ID == ip.ID }) {
+			w.FloatingIPs = append(w.FloatingIPs, ip)
+		}
+	}
 }
