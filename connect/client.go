@@ -40,9 +40,14 @@ func (c *Client) Close() error {
 }
 
 // Dial connects to an address from the server's side (RFC 4254 section 7.2).
-// The connection knows no deadlines.
+// The connection knows no deadlines. A server that refuses is a *ForwardError.
 func (c *Client) Dial(ctx context.Context, address string) (net.Conn, error) {
-	return c.ssh.DialContext(ctx, "tcp", address)
+	conn, err := c.ssh.DialContext(ctx, "tcp", address)
+	var refused *ssh.OpenChannelError
+	if errors.As(err, &refused) {
+		return nil, &ForwardError{Address: address, Prohibited: refused.Reason == ssh.Prohibited, Message: refused.Message}
+	}
+	return conn, err
 }
 
 // aliveWait is how long a server may take to say that it is still there.

@@ -190,6 +190,20 @@ func (e *RequestError) Error() string {
 
 func (e *RequestError) Unwrap() error { return e.Err }
 
+// ForwardError says that the server does not connect to an address for its client.
+type ForwardError struct {
+	Address    string
+	Prohibited bool   // by its configuration; else it could not
+	Message    string // raw, in its own words: "Connection refused", "open failed"
+}
+
+func (e *ForwardError) Error() string {
+	if e.Prohibited {
+		return fmt.Sprintf("server forbids connections to %s: %q", e.Address, e.Message)
+	}
+	return fmt.Sprintf("server cannot connect to %s: %q", e.Address, e.Message)
+}
+
 // disconnectForm is how x/crypto writes its unexported disconnectMsg.
 const disconnectForm = "ssh: disconnect, reason %d: %q"
 

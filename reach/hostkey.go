@@ -132,6 +132,11 @@ func recallHostKeys(c *Config, r Request, server openstack.Server) (hostKeys, er
 	}, err
 }
 
+// known says whether anything tells the server's host key from a stranger's.
+func (h hostKeys) known() bool {
+	return h.boot.HasHostKeys() || len(h.memory) > 0 || len(h.trusted("").CAs) > 0
+}
+
 // trusted is what the user's files say of authorities and of revoked keys, for
 // the server's names and the address that was dialled.
 func (h hostKeys) trusted(address string) sshconfig.Known {

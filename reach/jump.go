@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"osssh/connect"
 	"osssh/keystore"
+	"osssh/resolve"
 	"osssh/sshconfig"
 )
 
@@ -35,16 +37,20 @@ func (d dialFunc) to(address string, timeout time.Duration) func(context.Context
 
 // way is what ssh_config's ProxyJump or ProxyCommand makes of dialling: nil for
 // plain TCP. The second function ends the hosts on the way.
-func (c *Config) way(ctx context.Context, s *sshconfig.Settings, user string) (dialFunc, func(), error) {
-	hops, err := s.ProxyJump()
+func (c *Config) way(ctx context.Context, r Request) (dialFunc, func(), error) {
+	nothing := func() {}
+	if r.through != nil {
+		return r.through, nothing, nil
+	}
+	hops, err := r.Settings.ProxyJump()
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(hops) > 0 {
-		return c.throughHops(ctx, hops)
+		return c.throughHops(ctx, r, hops)
 	}
-	nothing := func() {}
-	if command, err := s.ProxyCommand(sshconfig.Remote{User: user}); err != nil || command == "" {
+	remote := sshconfig.Remote{User: r.User}
+	if command, err := r.Settings.ProxyCommand(remote); err != nil || command == "" {
 		return nil, nothing, err
 	}
 	return func(_ context.Context, address string) (net.Conn, error) {
@@ -56,7 +62,8 @@ func (c *Config) way(ctx context.Context, s *sshconfig.Settings, user string) (d
 		if err != nil {
 			return nil, err
 		}
-		command, err := s.ProxyCommand(sshconfig.Remote{Host: host, Port: number, User: user})
+		remote.Host, remote.Port = host, number
+		command, err := r.Settings.ProxyCommand(remote)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +73,7 @@ func (c *Config) way(ctx context.Context, s *sshconfig.Settings, user string) (d
 
 // throughHops logs in to one host after the other, each through the one before.
 // Only the first one's own way is honoured, as in ssh.
-func (c *Config) throughHops(ctx context.Context, hops []sshconfig.JumpHost) (dial dialFunc, end func(), err error) {
+func (c *Config) throughHops(ctx context.Context, r Request, hops []sshconfig.JumpHost) (dial dialFunc, end func(), err error) {
 	var ends []func()
 	end = func() {
 		for i := len(ends) - 1; i >= 0; i-- {
@@ -74,26 +81,70 @@ func (c *Config) throughHops(ctx context.Context, hops []sshconfig.JumpHost) (di
 		}
 	}
 	for _, hop := range hops {
-		h, err := c.newHop(ctx, hop)
-		if err == nil && dial == nil {
-			var endWay func()
-			if dial, endWay, err = c.way(ctx, h.request.Settings, h.request.User); err == nil {
-				ends = append(ends, endWay)
-			}
+		if slices.Contains(r.trail, hop.Host) {
+			err = &JumpLoopError{Host: hop.Host}
 		}
 		var client *connect.Client
+		var leave func()
 		if err == nil {
-			client, err = h.login(ctx, dial)
+			client, leave, err = c.enter(ctx, hop, dial, append(slices.Clone(r.trail), hop.Host))
 		}
 		if err != nil {
 			end()
 			return nil, nil, &HopError{Host: hop.Host, Err: err}
 		}
-		ends = append(ends, func() { _ = client.Close() })
+		ends = append(ends, leave)
 		dial = client.Dial
 	}
 	return dial, end, nil
 }
+
+// enter logs in to one host on the way, through dial unless that is nil. It is
+// an instance if it bears an instance's name; the user's ssh_config, which gives
+// a plain host its HostName, and an address go before.
+func (c *Config) enter(ctx context.Context, j sshconfig.JumpHost, dial dialFunc, trail []string) (*connect.Client, func(), error) {
+	s, err := c.SettingsOf(ctx, j)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := Request{Name: j.Host, User: j.User, Port: j.Port, Settings: s, NoJump: true, through: dial, trail: trail}.settle()
+	_, notAddress := netip.ParseAddr(j.Host)
+	if s.HostName() == "" && notAddress != nil {
+		lookup := startLookup(ctx, c, j.Host, true)
+		client, plan, err := open(ctx, c, r, lookup)
+		if err == nil {
+			return client, func() { _ = client.Close(); plan.Close() }, nil
+		}
+		var several *resolve.AmbiguousError
+		if _, _, unfound := lookup.wait(ctx); unfound == nil || errors.As(unfound, &several) {
+			return nil, nil, err
+		}
+	}
+	return c.enterPlain(ctx, r)
+}
+
+// enterPlain logs in to a host that OpenStack does not know.
+func (c *Config) enterPlain(ctx context.Context, r Request) (*connect.Client, func(), error) {
+	h, err := c.newHop(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	dial, end, err := c.way(ctx, h.request)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := h.login(ctx, dial)
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return client, func() { _ = client.Close(); end() }, nil
+}
+
+// JumpLoopError says that a host is on its own way.
+type JumpLoopError struct{ Host string }
+
+func (e *JumpLoopError) Error() string { return fmt.Sprintf("jump host loop via %q", e.Host) }
 
 // HopError says that a host on the way does not let one in.
 type HopError struct {
@@ -114,22 +165,18 @@ type hop struct {
 	file    string // that a new host key goes into
 }
 
-func (c *Config) newHop(ctx context.Context, j sshconfig.JumpHost) (*hop, error) {
-	s, err := c.SettingsOf(ctx, j)
-	if err != nil {
-		return nil, err
-	}
-	h := &hop{config: c, request: Request{Name: j.Host, User: j.User, Port: j.Port, Settings: s}.settle()}
+func (c *Config) newHop(r Request) (*hop, error) {
+	h := &hop{config: c, request: r}
 	if h.request.User == "" {
 		h.request.User = c.LocalUser
 	}
 	if h.request.Port == 0 {
 		h.request.Port = 22
 	}
-	if h.name = s.HostKeyAlias(); h.name == "" {
-		h.name = sshconfig.HostName(s.Host(), h.request.Port)
+	if h.name = r.Settings.HostKeyAlias(); h.name == "" {
+		h.name = sshconfig.HostName(r.Settings.Host(), h.request.Port)
 	}
-	known, files, err := c.userKnownHosts(s, h.request.remote())
+	known, files, err := c.userKnownHosts(r.Settings, h.request.remote())
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,8 @@ type remembered struct {
 	ServerName string
 	Address    netip.AddrPort
 	Why        resolve.Why
+	Jump       string // id of the server that it was reached through; "": directly
+	JumpName   string
 	User       string    // "": only users that a request named are known
 	PublicKey  string    // of the key that matched, as in authorized_keys
 	Confirmed  time.Time // when the API last said that the name means this server

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -30,10 +32,15 @@ const (
 // user was asked for on that way is not asked again.
 func Open(ctx context.Context, c *Config, r Request) (*connect.Client, *Plan, error) {
 	r = r.settle()
+	r.trail = []string{r.Name}
+	_, known := c.Memory.recall(r.Name)
+	return open(ctx, c, r, startLookup(ctx, c, r.Name, !known))
+}
+
+func open(ctx context.Context, c *Config, r Request, lookup *lookup) (*connect.Client, *Plan, error) {
 	scan := scanKeys(ctx, c, r)
 	past, known := c.Memory.recall(r.Name)
-	lookup := startLookup(ctx, c, r.Name, !known)
-	if known && r.plain() && (past.User != "" || r.User != "") {
+	if known && r.plain() && (past.Jump == "" || !r.NoJump) && (past.User != "" || r.User != "") {
 		client, plan, err := openFromMemory(ctx, c, r, past, lookup, scan)
 		if err == nil || ctx.Err() != nil || plan != nil && plan.asked {
 			return client, plan, err
@@ -77,7 +84,15 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 			cancel(errForgotten)
 		}
 	}()
-	client, err := connect.Dial(ctx, p.targets(nil), connect.Config{
+	target := connect.Candidate{Address: past.Address, Label: past.Why.String()}
+	if past.Jump != "" {
+		target.Label = "through " + past.JumpName
+		target.Dial = func(ctx context.Context) (conn net.Conn, err error) {
+			conn, p.endWay, err = c.through(ctx, r, past.Jump, past.JumpName, past.Address)
+			return conn, err
+		}
+	}
+	client, err := connect.Dial(ctx, []connect.Candidate{target}, connect.Config{
 		User:    p.Login.User,
 		Signers: p.signersFor(scan, keystore.Wanted{Public: key}),
 		HostKey: func(_ context.Context, candidate connect.Candidate, key ssh.PublicKey) error {
@@ -94,6 +109,9 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 		Trace:             c.Trace,
 		ClientVersion:     c.Version,
 	})
+	if err != nil {
+		p.Close()
+	}
 	return client, p, err
 }
 
@@ -149,9 +167,10 @@ func (p *Plan) refresh(lookup *lookup, past remembered) {
 	}
 }
 
-// keep remembers that a client logged in by this plan. A key
-// that was only tried because nothing is known may not be the one that matched.
-func (p *Plan) keep(client *connect.Client) {
+// keep remembers that this plan led to a login at an address, and through which
+// server, if through one. A key that was only tried because nothing is known may
+// not be the one that matched.
+func (p *Plan) keep(at netip.AddrPort, jump *Jump) {
 	if p.config.Memory == nil || p.facts == nil || p.Server.Status == "RESCUE" || !p.request.plain() {
 		return
 	}
@@ -159,7 +178,6 @@ func (p *Plan) keep(client *connect.Client) {
 	if best.Public == nil || best.How == keystore.ByDefault {
 		return
 	}
-	at := client.Candidate().Address
 	login := remembered{
 		ServerID: p.Server.ID, ServerName: p.Server.Name, Address: at, User: p.lastingUser(),
 		PublicKey: string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(best.Public))), Confirmed: time.Now(),
@@ -168,6 +186,9 @@ func (p *Plan) keep(client *connect.Client) {
 		if candidate.Address == at {
 			login.Why = candidate.Why
 		}
+	}
+	if jump != nil {
+		login.Why, login.Jump, login.JumpName = resolve.Behind, jump.Server.ID, jump.Server.Name
 	}
 	p.store(login)
 }

@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,8 @@ type Plan struct {
 	facts    *resolve.Facts // nil for a plan from memory
 	asked    bool           // the user was asked about a key
 	far      string         // "host:port" to dial by a proxy in place of the candidate; "": the candidate's address
-	endWay   func()         // ends the hosts on the way; nil where there are none
+	scan     func() (*keystore.Index, error)
+	endWay   func() // ends the hosts on the way; nil where there are none
 }
 
 // consolePatience is how long a login waits for a console log when memory could
@@ -56,6 +56,10 @@ type NoAddressError struct {
 	Fixed  []netip.Addr   // those it has, out of reach
 	Wanted resolve.Choice // what was asked for, if anything was
 	Family int            // 4 or 6, if one family only was asked for
+	// Unsure are addresses that could be another machine's, and no host key of
+	// the server is known to tell them apart.
+	Unsure []netip.Addr
+	Jump   error // why no jump host leads there, a *NoJumpError; nil: none was looked for
 }
 
 func (e *NoAddressError) Error() string {
@@ -128,8 +132,11 @@ func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan fun
 	if err != nil {
 		return nil, err
 	}
-	if len(p.Problems) > 0 {
-		return nil, p.Problems[0]
+	for _, problem := range p.Problems {
+		var nowhere *NoAddressError
+		if !errors.As(problem, &nowhere) || !p.mayDetour() {
+			return nil, problem
+		}
 	}
 	return p, nil
 }
@@ -138,7 +145,7 @@ func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan fun
 // is the context's end.
 func explore(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server,
 	scan func() (*keystore.Index, error)) (*Plan, error) {
-	p := &Plan{Server: server, config: c, request: r, facts: resolve.Gather(ctx, client, server)}
+	p := &Plan{Server: server, config: c, request: r, facts: resolve.Gather(ctx, client, server), scan: scan}
 	if !mayAnswer(server) {
 		p.problem(&StateError{server})
 	}
@@ -188,9 +195,14 @@ func (p *Plan) findAddresses(ctx context.Context) error {
 		}
 	}
 	if len(p.Candidates) == 0 {
-		return &NoAddressError{Server: p.Server, Fixed: fixedAddresses(p.Server, ways), Wanted: r.Choice, Family: r.Family}
+		return p.noAddress()
 	}
 	return nil
+}
+
+func (p *Plan) noAddress() *NoAddressError {
+	ways, _ := p.facts.Ways()
+	return &NoAddressError{Server: p.Server, Fixed: fixedAddresses(p.Server, ways), Wanted: p.request.Choice, Family: p.request.Family}
 }
 
 // within waits for a console log, no longer than limit if there is one. What
@@ -238,32 +250,35 @@ func fixedAddresses(server openstack.Server, ways resolve.Ways) []netip.Addr {
 }
 
 // Dial logs in. Where it fails the error is an *UnreachedError that holds
-// connect's, and what the rules say of each address.
+// connect's, and what the rules say of each address, or a *NoAddressError where
+// there was nothing to dial.
 func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
-	p.config.stage("connecting to " + p.Candidates[0].Address.String())
-	dial, end, err := p.config.way(ctx, p.request.Settings, p.Login.User)
+	request := p.request
+	request.User = p.Login.User
+	dial, end, err := p.config.way(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	watch := p.watch(ctx, dial != nil)
 	defer watch.stop()
-	client, err := connect.Dial(watch.ctx, p.targets(dial), connect.Config{
+	client, err := connect.Dial(watch.ctx, watch.targets(dial), connect.Config{
 		User:              p.Login.User,
 		Signers:           p.signers,
-		HostKey:           p.hostKeys.verify,
+		HostKey:           watch.verify,
 		HostKeyAlgorithms: p.hostKeys.algorithms(),
 		Banner:            p.config.Banner,
-		ConnectTimeout:    p.request.Settings.ConnectTimeout(),
-		HandshakeTimeout:  p.request.Settings.ConnectTimeout(), // ssh's covers both
+		ConnectTimeout:    request.connectTimeout(),
+		HandshakeTimeout:  request.connectTimeout(), // ssh's covers both
 		Trace:             watch.trace,
 		ClientVersion:     p.config.Version,
 	})
 	if err != nil {
 		end()
+		watch.detour.leave()
 		return nil, watch.explain(err)
 	}
 	p.endWay = end
-	p.keep(client)
+	watch.settle(client)
 	return client, nil
 }
 
@@ -280,18 +295,4 @@ func (p *Plan) DialAs(ctx context.Context, user, from string) (*connect.Client, 
 	p.Close()
 	p.Login = resolve.Login{User: user, From: from}
 	return p.Dial(ctx)
-}
-
-// targets are the candidates as they are dialled. A proxy is started once, as by
-// ssh, for the best address.
-func (p *Plan) targets(dial dialFunc) []connect.Candidate {
-	var targets []connect.Candidate
-	for _, c := range p.Candidates {
-		targets = append(targets, connect.Candidate{Address: c.Address, Label: c.Why.String()})
-	}
-	if dial != nil {
-		targets = targets[:1]
-		targets[0].Dial = dial.to(cmp.Or(p.far, targets[0].String()), p.request.Settings.ConnectTimeout())
-	}
-	return targets
 }

@@ -6,6 +6,7 @@ package reach
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -77,8 +78,13 @@ type Request struct {
 	Choice     resolve.Choice // zero: the best address
 	Family     int            // 4, 6, or 0 for both
 	Identities []string       // key files that the user named
+	NoJump     bool           // no jump host is looked for
 	// Settings are what the user's ssh_config says for the name; required.
 	Settings *sshconfig.Settings
+
+	through  dialFunc      // the hosts on the way are logged in to already
+	trail    []string      // the names that lead here
+	patience time.Duration // of connecting, at most; 0: as ssh_config has it
 }
 
 // NoteKind is a kind of Note.
@@ -94,6 +100,7 @@ const (
 	KeyPassedOver                        // the file What matches but others can read it
 	KnownHostsProblem                    // Err: a line or a file of known_hosts that does not count
 	NotCached                            // Err: the memory could not be written
+	Jumped                               // the login goes through the server What, unasked
 )
 
 // Note is something worth a line while the login goes on.

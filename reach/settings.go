@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"osssh/keystore"
 	"osssh/resolve"
@@ -34,11 +35,23 @@ func (r Request) remote() sshconfig.Remote {
 }
 
 // proxied says whether the way leads through a command or another host, as the
-// user's ssh_config has it.
+// user has it.
 func (r Request) proxied() bool {
+	if r.through != nil {
+		return true
+	}
 	hops, err := r.Settings.ProxyJump()
 	command, errCommand := r.Settings.ProxyCommand(r.remote())
 	return len(hops) > 0 || command != "" || err != nil || errCommand != nil
+}
+
+// connectTimeout bounds connecting; 0 leaves it to package connect.
+func (r Request) connectTimeout() time.Duration {
+	timeout := r.Settings.ConnectTimeout()
+	if r.patience > 0 && (timeout == 0 || timeout > r.patience) {
+		return r.patience
+	}
+	return timeout
 }
 
 // plain says whether nothing but name and user was asked for, so that what is
