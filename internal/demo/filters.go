@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -86,4 +87,22 @@ func (f filter) admits(v any) bool {
 		})
 	}
 	return f.values[fmt.Sprint(v)]
+}
+
+// sorted gives the records in the order that a listing asks for: by one field
+// and then by id. As in MySQL a record without the field comes before the others.
+func (col *collection) sorted(q url.Values) []object {
+	key := q.Get("sort_key")
+	if key == "" {
+		return col.rows
+	}
+	sign := 1
+	if q.Get("sort_dir") == "desc" {
+		sign = -1
+	}
+	rows := slices.Clone(col.rows)
+	slices.SortFunc(rows, func(a, b object) int {
+		return sign * cmp.Or(cmp.Compare(text(a[key]), text(b[key])), cmp.Compare(text(a["id"]), text(b["id"])))
+	})
+	return rows
 }

@@ -130,7 +130,7 @@ func (c *Cloud) listResources(r *request) reply {
 	passed := q.Get("marker") == ""
 	list, all := []object{}, filters(q)
 	body := object{}
-	for _, o := range col.rows {
+	for _, o := range col.sorted(q) {
 		if !passed {
 			passed = o["id"] == q.Get("marker")
 			continue

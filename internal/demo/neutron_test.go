@@ -42,6 +42,12 @@ func TestListResources(t *testing.T) {
 	if o := a.get("/networking/v2.0/ports?fields=id&fields=name&limit=1")["ports"].([]any)[0].(object); len(o) != 2 {
 		t.Errorf("fields: %v", o)
 	}
+	const byFixed = "/networking/v2.0/floatingips?sort_key=fixed_ip_address&sort_dir="
+	free := a.must("POST", "/networking/v2.0/floatingips", `{"floatingip":{"floating_network_id":"`+
+		a.list("/networking/v2.0/networks?name=public", "networks", "id")[0]+`"}}`)["floatingip"].(object)["id"]
+	if up, down := a.list(byFixed+"asc", "floatingips", "id"), a.list(byFixed+"desc", "floatingips", "id"); up[0] != free || down[len(down)-1] != free {
+		t.Errorf("the unbound floating IP %s is not at the end: %v, %v", free, up, down)
+	}
 	for path, want := range map[string]string{
 		"ports?foo=bar":        `400 {"NeutronError":{"detail":"","message":"['foo'] is invalid attribute for filtering","type":"HTTPBadRequest"}}`,
 		"ports/x":              `404 {"NeutronError":{"detail":"","message":"Port x could not be found.","type":"PortNotFound"}}`,
