@@ -70,7 +70,13 @@ func (e *NoAddressError) Error() string {
 // it needs. Beside the APIs' errors it gives *resolve.NotFoundError,
 // *resolve.AmbiguousError and the first of the plan's Problems.
 func Prepare(ctx context.Context, c *Config, r Request) (*Plan, error) {
-	p, err := Explore(ctx, c, r)
+	r = r.settle()
+	scan := scanKeys(ctx, c, r)
+	client, server, err := find(ctx, c, r, startLookup(ctx, c, r.Name, true))
+	if err != nil {
+		return nil, err
+	}
+	p, err := await(ctx, c, r, client, server, scan)
 	if err != nil {
 		return nil, err
 	}
@@ -125,10 +131,7 @@ func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan fun
 	if err != nil {
 		return nil, err
 	}
-	if !mayAnswer(server) {
-		return nil, &StateError{server}
-	}
-	p, err := explore(ctx, c, r, client, server, scan)
+	p, err := await(ctx, c, r, client, server, scan)
 	if err != nil {
 		return nil, err
 	}

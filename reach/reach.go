@@ -41,6 +41,9 @@ type Config struct {
 
 	// ChooseServer picks among servers of one name; nil: that is an error.
 	ChooseServer func(context.Context, *resolve.AmbiguousError) (openstack.Server, error)
+	// StartServer asks whether a server that is down may be started by an action;
+	// nil: it may not, unless the request says so.
+	StartServer func(context.Context, openstack.Server, openstack.PowerAction) (bool, error)
 	// Passphrase asks for the passphrase of a key that the server takes.
 	Passphrase func(context.Context, keystore.Prompt) ([]byte, error)
 	// ProtectKey asks whether a key file may be made private to its owner, and
@@ -79,6 +82,10 @@ type Request struct {
 	Family     int            // 4, 6, or 0 for both
 	Identities []string       // key files that the user named
 	NoJump     bool           // no jump host is looked for
+	// Wait is how long a server that is building or booting is waited for; 0: not
+	// at all. Start has a server that is down started.
+	Wait  time.Duration
+	Start bool
 	// Settings are what the user's ssh_config says for the name; required.
 	Settings *sshconfig.Settings
 
@@ -101,6 +108,7 @@ const (
 	KnownHostsProblem                    // Err: a line or a file of known_hosts that does not count
 	NotCached                            // Err: the memory could not be written
 	Jumped                               // the login goes through the server What, unasked
+	ServerStarted                        // nova is about to be asked to bring Server back
 )
 
 // Note is something worth a line while the login goes on.

@@ -38,6 +38,17 @@ type Fault struct {
 	Line   string
 }
 
+// Dead gives the fault after which a boot goes no further by itself.
+func (l Log) Dead() (Fault, bool) {
+	for _, f := range l.Faults {
+		switch f.ID {
+		case KernelPanic, EmergencyMode, GRUBRescue, NoBootableDevice:
+			return f, true
+		}
+	}
+	return Fault{}, false
+}
+
 var faultMarks = []struct {
 	id   FaultID
 	mark mark

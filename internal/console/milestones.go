@@ -27,6 +27,31 @@ const (
 	LoginPrompt      Stage = "login-prompt"
 )
 
+// Name is what people call the stage; cloud-init's own are one to them.
+func (s Stage) Name() string {
+	switch s {
+	case Bootloader:
+		return "the boot loader"
+	case Kernel:
+		return "the kernel"
+	case CloudInitLocal, CloudInitNetwork, CloudInitConfig, CloudInitFinal:
+		return "cloud-init"
+	case Network:
+		return "the network's address"
+	case Metadata:
+		return "the metadata"
+	case AuthorizedKeys:
+		return "the authorized keys"
+	case HostKeys:
+		return "the host keys"
+	case Finished:
+		return "the end of cloud-init"
+	case LoginPrompt:
+		return "the login prompt"
+	}
+	return string(s)
+}
+
 // Milestone is a stage that the boot has reached.
 type Milestone struct {
 	Stage  Stage
@@ -53,6 +78,32 @@ var milestoneMarks = []struct {
 	{CloudInitFinal, mark{words: []string{" running 'modules:final' at "}}},
 	{Finished, mark{[]string{" finished at "}, regexp.MustCompile(`Cloud-init v\. .* finished at `)}},
 	{LoginPrompt, mark{[]string{" login:"}, regexp.MustCompile(`^[^ ]{1,255} login:`)}},
+}
+
+// Reached is the last stage that the boot came to, "" where the log tells none.
+func (l Log) Reached() Stage {
+	if len(l.Milestones) == 0 {
+		return ""
+	}
+	return l.Milestones[len(l.Milestones)-1].Stage
+}
+
+// Over reports whether the boot has printed all that it will: cloud-init is
+// done, or the login prompt stands where no cloud-init runs. With cloud-init
+// the prompt comes first, and the host keys after it.
+func (l Log) Over() bool {
+	prompt, cloudInit := false, false
+	for _, m := range l.Milestones {
+		switch m.Stage {
+		case Finished:
+			return true
+		case LoginPrompt:
+			prompt = true
+		case CloudInitLocal, CloudInitNetwork, CloudInitConfig, CloudInitFinal:
+			cloudInit = true
+		}
+	}
+	return prompt && !cloudInit
 }
 
 // milestones gives each stage once, where the boot first reached it.
