@@ -27,3 +27,10 @@ func LocalNetwork() (resolve.Local, error) {
 	}
 	return local, nil
 }
+
+// LocalAddress is the address that this machine sends from on the way to another,
+// zero where it has no way. A NAT may give it another one.
+func LocalAddress(to netip.AddrPort) netip.Addr {
+	address, _ := localAddress(to)
+	return address
+}

@@ -21,6 +21,9 @@ const (
 
 var serverID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
+// IsServerID says whether a word is an id as nova gives them.
+func IsServerID(word string) bool { return serverID.MatchString(word) }
+
 // String is the mark as a description: ASCII, and far below neutron's 255
 // characters.
 func (m Mark) String() string {
@@ -39,7 +42,7 @@ func (m Mark) Expired(now time.Time) bool { return !m.Until.IsZero() && !m.Until
 func ParseMark(description string) (Mark, bool) {
 	rest, ok := strings.CutPrefix(description, markStart)
 	id, until, timed := strings.Cut(rest, markUntil)
-	if !ok || !serverID.MatchString(id) {
+	if !ok || !IsServerID(id) {
 		return Mark{}, false
 	}
 	m := Mark{ServerID: id}

@@ -75,6 +75,13 @@ func explanations() []func(error) (words, bool) {
 		on(sayKeyNotHere),
 		is(errHiddenHalf, words{what: errHiddenHalf.Error(), hint: "--passphrase-file FILE opens it"}),
 
+		// security groups
+		on(saySourceUnknown),
+		on(sayNoDoor),
+		on(sayNoAnswer),
+		on(sayNotTakenBack),
+		on(sayStep),
+
 		on(func(e *reach.HopError) words {
 			w := explain(e.Err)
 			w.what = fmt.Sprintf("jump host %s: %s", e.Host, w.what)

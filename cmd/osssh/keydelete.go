@@ -60,7 +60,7 @@ func (p *process) keyDelete(name string, yes bool) error {
 		return err
 	}
 	if !yes {
-		if err := p.ui.mustSayYes(p.ctx, fmt.Sprintf("delete keypair %s?", terminal.Sanitize(name))); err != nil {
+		if err := p.ui.mustSayYes(p.ctx, fmt.Sprintf("delete keypair %s?", terminal.Sanitize(name)), errNotDeleted); err != nil {
 			return unasked(err, "-y")
 		}
 	}
@@ -81,12 +81,12 @@ func (p *process) printWayBack(k openstack.Keypair) error {
 	return p.result("undo", fmt.Sprintf(`printf '%%s\n' %s | osssh key import %s%s -`, quote(public), end, quote(k.Name)))
 }
 
-// mustSayYes asks for the whole word.
-func (u *ui) mustSayYes(ctx context.Context, question string) error {
+// mustSayYes asks for the whole word. Any other answer is the given error.
+func (u *ui) mustSayYes(ctx context.Context, question string, otherwise error) error {
 	return u.ask(func(tty *terminal.TTY) error {
 		answer, err := tty.Ask(ctx, question+" Type yes: ")
 		if err == nil && strings.TrimSpace(answer) != "yes" {
-			err = errNotDeleted
+			err = otherwise
 		}
 		return err
 	})

@@ -104,6 +104,8 @@ func newApp(p *process) *cli.App {
 		Commands: []*cli.Command{
 			sshCommand(p),
 			listCommand(p),
+			allowCommand(p),
+			revokeCommand(p),
 			keyCommand(p),
 			puttyCommand(p),
 			demoCommand(p),
