@@ -1,10 +1,7 @@
 package reach
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"strings"
 
 	"osssh/internal/console"
 	"osssh/internal/openstack"
@@ -24,74 +21,97 @@ type Row struct {
 	Verdict   secgroup.Verdict   // of Candidate; zero where nothing was judged
 }
 
-// Survey looks at every server of the project, sorted by name and id, with what
-// SettingsOf says of its name. The gaps are what could not be asked.
-func Survey(ctx context.Context, c *Config) ([]Row, []resolve.Gap, error) {
+// Survey looks at every server of the project, with what SettingsOf says of its
+// name, and gives the rows page by page as nova lists the servers; once at least,
+// for what is not there is known then. An error of page ends it. The gaps are
+// what could not be asked.
+func Survey(ctx context.Context, c *Config, page func([]Row) error) ([]resolve.Gap, error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	c.stage("signing in to " + c.Cloud.Name)
 	client, err := c.Client(ctx, true)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c.stage("listing servers of " + c.Cloud.Name)
 	all, err := resolve.GatherAll(ctx, client)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	slices.SortFunc(all.Servers, func(a, b openstack.Server) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
-	})
-	s := survey{config: c, all: all, userID: client.UserID()}
+	s := survey{config: c, all: all, userID: client.UserID(), search: c.Keys, named: map[string]bool{}}
 	if s.facts, err = secgroup.Gather(ctx, client, all.Ports, all.Groups); err != nil {
 		all.Gaps = append(all.Gaps, resolve.Gap{What: "remote groups of security group rules", Err: err})
 	}
-	if err := s.settle(ctx); err != nil {
-		return nil, nil, err
+	for servers, err := range all.Servers(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		rows, err := s.rows(ctx, servers)
+		if err == nil {
+			err = page(rows)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	rows := make([]Row, len(all.Servers))
-	for i := range all.Servers {
-		rows[i] = s.row(i)
-	}
-	return rows, all.Gaps, ctx.Err()
+	return all.Gaps, nil
 }
 
 // survey is one look at every server.
 type survey struct {
-	config   *Config
-	all      *resolve.All
-	userID   string
-	requests []Request // for each server
-	index    *keystore.Index
-	facts    secgroup.Facts
+	config *Config
+	all    *resolve.All
+	userID string
+	facts  secgroup.Facts
+	search keystore.Search // grows by the files that ssh_config names
+	named  map[string]bool // those files
+	index  *keystore.Index // what search found
 }
 
-// settle asks ssh_config about every server, and looks for keys where it names
-// some, once for all of them.
-func (s *survey) settle(ctx context.Context) error {
-	search := s.config.Keys
-	for _, server := range s.all.Servers {
+func (s *survey) rows(ctx context.Context, servers []openstack.Server) ([]Row, error) {
+	requests, err := s.settle(ctx, servers)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]Row, len(servers))
+	for i, server := range servers {
+		rows[i] = s.row(server, requests[i])
+	}
+	return rows, nil
+}
+
+// settle asks ssh_config about each server, and looks for keys again where it
+// names further ones.
+func (s *survey) settle(ctx context.Context, servers []openstack.Server) ([]Request, error) {
+	requests := make([]Request, len(servers))
+	complete := s.index != nil
+	for i, server := range servers {
 		settings, err := s.config.SettingsOf(ctx, sshconfig.JumpHost{Host: server.Name})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r := Request{Name: server.Name, Settings: settings}.settle()
-		files, _, err := settings.IdentityFiles(r.remote())
+		requests[i] = Request{Name: server.Name, Settings: settings}.settle()
+		files, _, err := settings.IdentityFiles(requests[i].remote())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, file := range files {
-			if !slices.Contains(search.Explicit, file) {
-				search.Explicit = append(search.Explicit, file)
+			if !s.named[file] {
+				s.named[file], complete = true, false
+				s.search.Explicit = append(s.search.Explicit, file)
 			}
 		}
-		s.requests = append(s.requests, r)
+	}
+	if complete {
+		return requests, nil
 	}
 	var err error
-	s.index, err = keystore.Scan(ctx, search)
-	return err
+	s.index, err = keystore.Scan(ctx, s.search)
+	return requests, err
 }
 
-func (s *survey) row(i int) Row {
-	server, r, c := s.all.Servers[i], s.requests[i], s.config
+func (s *survey) row(server openstack.Server, r Request) Row {
+	c := s.config
 	row := Row{Server: server, Login: resolve.User(server, s.all.Image(server), ""), Key: s.key(server)}
 	if r.User != "" {
 		row.Login = resolve.Login{User: r.User, From: "given"}

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -41,6 +42,17 @@ func (e *AmbiguousError) Error() string {
 // Find gives the one server that name means: its id, its exact name, or one of
 // its addresses. The errors are *NotFoundError, *AmbiguousError and the API's.
 func Find(ctx context.Context, c *openstack.Client, name string) (openstack.Server, error) {
+	server, err := FindExactly(ctx, c, name)
+	var missing *NotFoundError
+	if errors.As(err, &missing) {
+		err = notFound(ctx, c, name)
+	}
+	return server, err
+}
+
+// FindExactly is Find, but for a server that is not there it does not look for
+// names that come close, nor for deleted ones: there are other clouds to ask.
+func FindExactly(ctx context.Context, c *openstack.Client, name string) (openstack.Server, error) {
 	if isID(name) {
 		server, err := c.Server(ctx, name)
 		if err == nil || !openstack.IsNotFound(err) {
@@ -78,7 +90,7 @@ func findByName(ctx context.Context, c *openstack.Client, name string) (openstac
 	case 1:
 		return named[0], nil
 	case 0:
-		return openstack.Server{}, notFound(ctx, c, name)
+		return openstack.Server{}, &NotFoundError{Name: name}
 	}
 	return openstack.Server{}, &AmbiguousError{Name: name, Servers: named}
 }

@@ -10,6 +10,7 @@ import (
 // globals are the flags that every command takes.
 type globals struct {
 	cloud, region, project, iface string
+	allClouds                     bool
 	debug, noCache, quiet         bool
 }
 
@@ -43,6 +44,8 @@ func (g *globals) take(words []string) ([]string, error) {
 		return words, nil
 	}
 	switch {
+	case name == "all-clouds" && !given:
+		g.allClouds = true
 	case name == "debug" && !given:
 		g.debug = true
 	case name == "no-cache" && !given:
@@ -78,6 +81,7 @@ func (g *globals) leading(words []string) ([]string, error) {
 func (g *globals) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "os-cloud", Usage: "the cloud of clouds.yaml to use (OS_CLOUD)", Destination: &g.cloud, Value: g.cloud, DefaultText: " "},
+		&cli.BoolFlag{Name: "all-clouds", Usage: "every cloud of clouds.yaml, for list and to find NAME", Destination: &g.allClouds, Value: g.allClouds, DisableDefaultText: true},
 		&cli.StringFlag{Name: "os-region-name", Usage: "its region (OS_REGION_NAME)", Destination: &g.region, Value: g.region, DefaultText: " "},
 		&cli.StringFlag{Name: "os-project-name", Usage: "its project (OS_PROJECT_NAME)", Destination: &g.project, Value: g.project, DefaultText: " "},
 		&cli.StringFlag{Name: "os-interface", Usage: "public, internal or admin (OS_INTERFACE)", Destination: &g.iface, Value: g.iface, DefaultText: " "},

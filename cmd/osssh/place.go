@@ -37,7 +37,8 @@ func places(name string, clouds []string) []place {
 	return readings
 }
 
-// anywhere tries the readings of a NAME until one is a server.
+// anywhere tries the readings of a NAME until one is a server. With --all-clouds
+// a reading that names no cloud is looked for in all of them.
 func (p *process) anywhere(name string, try func(name string) error) error {
 	var clouds []string
 	if strings.Contains(name, "/") || strings.HasSuffix(name, suffix) {
@@ -51,14 +52,27 @@ func (p *process) anywhere(name string, try func(name string) error) error {
 	}
 	var err error
 	for _, reading := range places(name, clouds) {
-		if reading.cloud != "" {
-			p.cloud = reading.cloud
-		}
-		if err = try(reading.name); !isElsewhere(err) {
+		if err = p.at(reading, try); !isElsewhere(err) {
 			return err
 		}
 	}
 	return err
+}
+
+// at tries one reading of a NAME.
+func (p *process) at(reading place, try func(name string) error) error {
+	if reading.cloud == "" && p.allClouds {
+		found, err := p.seek(reading.name)
+		if err != nil {
+			return err
+		}
+		p.client = found.client
+		reading = place{found.cloud, found.name}
+	}
+	if reading.cloud != "" {
+		p.cloud = reading.cloud
+	}
+	return try(reading.name)
 }
 
 // isElsewhere says whether an error leaves another reading to try: no such
@@ -66,5 +80,7 @@ func (p *process) anywhere(name string, try func(name string) error) error {
 func isElsewhere(err error) bool {
 	var missing *resolve.NotFoundError
 	var unchosen *openstack.UnknownCloudError
-	return errors.As(err, &missing) || errors.As(err, &unchosen) && unchosen.Cloud == ""
+	var everywhere *elsewhereError
+	return errors.As(err, &missing) || errors.As(err, &unchosen) && unchosen.Cloud == "" ||
+		errors.As(err, &everywhere) && len(everywhere.found) == 0
 }

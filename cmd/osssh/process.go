@@ -26,6 +26,7 @@ type process struct {
 	stdin, stdout, stderr *os.File
 	env                   func(string) string
 	ui                    *ui
+	client                *openstack.Client // of the cloud that a NAME was found in; nil: to be made
 }
 
 // fail says why a command failed, and gives the status to exit with.
@@ -71,6 +72,9 @@ func (p *process) cacheDir() string {
 // loadCloud reads the configuration of the cloud that the flags or the
 // environment name.
 func (p *process) loadCloud() (*openstack.Cloud, error) {
+	if p.allClouds && p.cloud == "" {
+		return nil, &usageError{"--all-clouds is for list, and to find a NAME"}
+	}
 	options, err := p.cloudOptions()
 	if err != nil {
 		return nil, err
@@ -98,7 +102,7 @@ func (p *process) cloudOptions() (openstack.Options, error) {
 // user only when it may.
 func (p *process) connector(cloud *openstack.Cloud) func(context.Context, bool) (*openstack.Client, error) {
 	var mu sync.Mutex
-	var client *openstack.Client
+	client := p.client
 	return func(ctx context.Context, mayAsk bool) (*openstack.Client, error) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -194,14 +194,9 @@ func keyTypeName(key ssh.PublicKey) string {
 func (u *ui) chooseServer(ctx context.Context, several *resolve.AmbiguousError) (openstack.Server, error) {
 	var choices []string
 	for _, s := range several.Servers {
-		choices = append(choices, terminal.Sanitize(serverLine(s)))
+		choices = append(choices, serverLine(s))
 	}
-	var chosen int
-	err := u.ask(func(tty *terminal.TTY) error {
-		var err error
-		chosen, err = tty.Choose(ctx, fmt.Sprintf("%d servers are named %s:", len(choices), terminal.Sanitize(several.Name)), choices)
-		return err
-	})
+	chosen, err := u.choose(ctx, fmt.Sprintf("%d servers are named %s:", len(choices), several.Name), choices)
 	if errors.Is(err, terminal.ErrNoTerminal) {
 		return openstack.Server{}, several
 	}
@@ -209,6 +204,19 @@ func (u *ui) chooseServer(ctx context.Context, several *resolve.AmbiguousError) 
 		return openstack.Server{}, err
 	}
 	return several.Servers[chosen], nil
+}
+
+// choose asks which one of several lines is meant.
+func (u *ui) choose(ctx context.Context, question string, lines []string) (chosen int, err error) {
+	for i, line := range lines {
+		lines[i] = terminal.Sanitize(line)
+	}
+	err = u.ask(func(tty *terminal.TTY) error {
+		var err error
+		chosen, err = tty.Choose(ctx, terminal.Sanitize(question), lines)
+		return err
+	})
+	return chosen, err
 }
 
 // serverLine tells servers of one name apart.

@@ -33,9 +33,12 @@ func (p *process) settings(ctx context.Context, args *sshArgs) (*sshconfig.Setti
 	return evaluate(ctx, o)
 }
 
+// settingsFor evaluates it for one name of many.
+type settingsFor = func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error)
+
 // listSettings evaluates it for one server of many: no command of Match exec is
 // run for a listing.
-func (p *process) listSettings() (func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error), error) {
+func (p *process) listSettings() (settingsFor, error) {
 	o, err := p.configOptions()
 	o.Exec = nil
 	return func(ctx context.Context, server sshconfig.JumpHost) (*sshconfig.Settings, error) {

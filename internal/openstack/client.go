@@ -105,6 +105,17 @@ func (c *Client) ProjectID() string { return c.current().ProjectID }
 // ProjectName is the name of that project.
 func (c *Client) ProjectName() string { return c.current().ProjectName }
 
+// Scope tells apart which servers this client sees: two clients of one scope
+// see the same ones. "" where the catalog has no nova.
+func (c *Client) Scope() string {
+	s := c.current()
+	base, err := c.cloud.endpoint(compute, s)
+	if err != nil {
+		return ""
+	}
+	return base + " " + s.ProjectID
+}
+
 // Calls counts the HTTP exchanges so far, retries and token requests included.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
 
