@@ -2,7 +2,6 @@ package demo
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -10,91 +9,6 @@ import (
 	"strings"
 	"time"
 )
-
-// transition is a server action that leads from one of some statuses to another.
-type transition struct {
-	verb string // in nova's refusals and its action log
-	from []string
-	to   string
-	boot bool // the instance starts anew
-}
-
-var transitions = map[string]transition{
-	"os-stop":       {"stop", []string{"ACTIVE", "ERROR"}, "SHUTOFF", false},
-	"os-start":      {"start", []string{"SHUTOFF"}, "ACTIVE", true},
-	"reboot":        {"reboot", []string{"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"}, "ACTIVE", true},
-	"pause":         {"pause", []string{"ACTIVE"}, "PAUSED", false},
-	"unpause":       {"unpause", []string{"PAUSED"}, "ACTIVE", false},
-	"suspend":       {"suspend", []string{"ACTIVE"}, "SUSPENDED", false},
-	"resume":        {"resume", []string{"SUSPENDED"}, "ACTIVE", false},
-	"shelve":        {"shelve", []string{"ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED"}, "SHELVED_OFFLOADED", false},
-	"unshelve":      {"unshelve", []string{"SHELVED", "SHELVED_OFFLOADED"}, "ACTIVE", true},
-	"rescue":        {"rescue", []string{"ACTIVE", "SHUTOFF", "ERROR"}, "RESCUE", true},
-	"unrescue":      {"unrescue", []string{"RESCUE"}, "ACTIVE", true},
-	"rebuild":       {"rebuild", []string{"ACTIVE", "SHUTOFF", "ERROR", "PAUSED", "SUSPENDED"}, "ACTIVE", true},
-	"lock":          {"lock", nil, "", false},
-	"unlock":        {"unlock", nil, "", false},
-	"confirmResize": {"confirmResize", []string{"VERIFY_RESIZE"}, "ACTIVE", false},
-	"restore":       {"restore", []string{"SOFT_DELETED"}, "ACTIVE", true},
-}
-
-// act does one server action: the only key of the request's body names it.
-func (c *Cloud) act(r *request, s *server) reply {
-	var q map[string]json.RawMessage
-	if err := r.decode(&q); err != nil || len(q) != 1 {
-		return failure("nova", http.StatusBadRequest, "There is no such action")
-	}
-	for name, arguments := range q {
-		switch name {
-		case "os-getConsoleOutput":
-			return c.showConsole(s, arguments)
-		case "addSecurityGroup", "removeSecurityGroup":
-			return c.changeGroup(s, name == "addSecurityGroup", arguments)
-		}
-		t, ok := transitions[name]
-		if !ok {
-			return failure("nova", http.StatusBadRequest, "There is no such action: "+name)
-		}
-		if t.from != nil && !slices.Contains(t.from, s.status) {
-			return failure("nova", http.StatusConflict, fmt.Sprintf(
-				"Cannot '%s' instance %s while it is in vm_state %s", t.verb, s.id, stateOf(s.status).vm))
-		}
-		return c.move(r, s, name, t, arguments)
-	}
-	return reply{}
-}
-
-func (c *Cloud) move(r *request, s *server, name string, t transition, arguments json.RawMessage) reply {
-	if t.to == "" {
-		c.note(s, t.verb)
-		s.locked = name == "lock"
-		return reply{status: http.StatusAccepted}
-	}
-	fresh := name == "rebuild" || name == "rescue" || name == "unrescue"
-	if name == "rebuild" {
-		if wrong := c.rebuild(s, arguments); wrong != nil {
-			return *wrong
-		}
-	}
-	c.note(s, t.verb)
-	s.status = t.to
-	if s.instance != nil {
-		s.instance.hangUp()
-		if t.boot {
-			if err := s.instance.boot(fresh, name == "rescue"); err != nil {
-				return failure("nova", http.StatusInternalServerError, err.Error())
-			}
-		}
-	}
-	c.refresh()
-	switch name {
-	case "rebuild":
-		return reply{status: http.StatusAccepted, body: object{"server": c.viewServer(r, s, true)}}
-	case "rescue":
-		return reply{status: http.StatusOK, body: object{"adminPass": hexID()[:12]}}
-	}
-	return reply{status: http.StatusAccepted}
-}
 
 // rebuild takes over the image and the keypair that a rebuild names.
 func (c *Cloud) rebuild(s *server, arguments json.RawMessage) *reply {

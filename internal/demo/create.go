@@ -172,6 +172,7 @@ func (c *Cloud) deleteServer(_ *request, s *server) reply {
 		c.remove("ports", port)
 	}
 	if s.instance != nil {
+		s.instance.halt()
 		s.instance.stop()
 	}
 	c.refresh()

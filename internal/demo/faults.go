@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,12 +60,13 @@ type Fault struct {
 	Close      bool          `json:"close,omitempty"`      // the connection is closed instead
 
 	// At an instance, by its server's name. Nil pointers leave things as they are.
-	Instance     string    `json:"instance,omitempty"`
-	SSH          *SSHFault `json:"ssh,omitempty"`
-	ServerStatus *string   `json:"serverStatus,omitempty"` // nova's: "SHUTOFF", "ERROR", …
-	Console      *string   `json:"console,omitempty"`      // the whole console output from now on
-	Rename       *string   `json:"rename,omitempty"`
-	Duplicate    bool      `json:"duplicate,omitempty"` // one more server of that name, without an SSH server
+	Instance     string            `json:"instance,omitempty"`
+	SSH          *SSHFault         `json:"ssh,omitempty"`
+	ServerStatus *string           `json:"serverStatus,omitempty"` // nova's: "SHUTOFF", "ERROR", …
+	Console      *string           `json:"console,omitempty"`      // the whole console output from now on
+	Rename       *string           `json:"rename,omitempty"`
+	Metadata     map[string]string `json:"metadata,omitempty"`  // more of it, such as demo_boot (see lasts)
+	Duplicate    bool              `json:"duplicate,omitempty"` // one more server of that name, without an SSH server
 }
 
 // UnmarshalJSON reads the control endpoint's form. There "status" is a number
@@ -168,7 +170,8 @@ func (c *Cloud) afflict(s *server, f Fault) error {
 		}
 	}
 	if f.ServerStatus != nil {
-		s.status = *f.ServerStatus
+		s.status, s.taskState, i.phase = *f.ServerStatus, nil, doorOpen
+		i.boots++
 		if !stateOf(s.status).up {
 			i.hangUp()
 		}
@@ -179,6 +182,7 @@ func (c *Cloud) afflict(s *server, f Fault) error {
 	if f.Rename != nil {
 		s.name = *f.Rename
 	}
+	maps.Copy(s.metadata, f.Metadata)
 	if f.Duplicate {
 		twin := *s
 		twin.id, twin.instance, twin.metadata, twin.created = newID(), nil, map[string]string{}, time.Now()

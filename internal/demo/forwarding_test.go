@@ -12,13 +12,15 @@ import (
 const fips = "/networking/v2.0/floatingips"
 
 // greets says whether SSH answers at a port of this machine.
-func greets(port int) bool {
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", itoa(port)), time.Second)
+func greets(port int) bool { return greetsWithin(port, time.Second) }
+
+func greetsWithin(port int, patience time.Duration) bool {
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", itoa(port)), patience)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(300 * time.Millisecond)) // where nothing drops SYNs, a shut door is silent
+	_ = conn.SetDeadline(time.Now().Add(patience)) // where nothing drops SYNs, a shut door is silent
 	banner := make([]byte, 4)
 	n, _ := conn.Read(banner)
 	return string(banner[:n]) == "SSH-"

@@ -33,6 +33,8 @@ type Instance struct {
 	hostKeys   []hostKey
 	aside      []hostKey // the disk's own, while a rescue system runs
 	log        string    // what the console printed
+	phase      doorway   // what the boot has made of the SSH port so far
+	boots      int       // counts them: a new one ends what is left of the last
 	override   *string   // what the console is to say instead
 	fault      SSHFault
 	faultDelay time.Duration
@@ -42,13 +44,13 @@ type Instance struct {
 	stopped bool
 }
 
-// newInstance makes and boots the machine of a server, its ports plugged.
+// newInstance makes the machine of a server, its ports plugged. It is off.
 func (c *Cloud) newInstance(s *server) (*Instance, error) {
 	home, err := c.instanceHome(s.id)
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{cloud: c, server: s, home: home, conns: map[*net.TCPConn]struct{}{}}
+	i := &Instance{cloud: c, server: s, home: home, phase: doorDrops, conns: map[*net.TCPConn]struct{}{}}
 	if i.door, err = c.newDoor(i.serve); err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func (c *Cloud) newInstance(s *server) (*Instance, error) {
 		s.metadata["osssh_user"] = caller.Username
 	}
 	i.install()
-	return i, errors.Join(i.boot(true, false), i.writeHostname())
+	return i, i.writeHostname()
 }
 
 // writeHostname puts a command `hostname` first in the instance's PATH: the
@@ -95,8 +97,8 @@ func (i *Instance) install() {
 	}
 }
 
-// boot prints the console of a boot. A fresh disk, which a rescue system has
-// too, makes its host keys first; the other one's are put aside.
+// boot starts the guest. A fresh disk, which a rescue system has too, makes its
+// host keys first; the other one's are put aside.
 func (i *Instance) boot(fresh, rescue bool) error {
 	switch {
 	case i.aside != nil && !rescue:
@@ -109,8 +111,33 @@ func (i *Instance) boot(fresh, rescue bool) error {
 			return err
 		}
 	}
-	i.log += i.bootText(fresh)
+	stages := i.bootStages(fresh)
+	i.boots++
+	i.play(i.boots, stages, i.server.lasts("demo_boot")/time.Duration(len(stages)))
 	return i.writeSSHD()
+}
+
+// play goes through the stages of a boot, one each step.
+func (i *Instance) play(boot int, stages []stage, step time.Duration) {
+	for n, stage := range stages {
+		i.log += stage.text
+		i.phase = stage.door
+		if rest := stages[n+1:]; step > 0 && len(rest) > 0 {
+			i.cloud.after(step, func() {
+				if i.boots == boot {
+					i.play(boot, rest, step)
+					i.cloud.refresh()
+				}
+			})
+			return
+		}
+	}
+}
+
+// halt turns the guest off, wherever its boot is.
+func (i *Instance) halt() {
+	i.boots++
+	i.phase = doorDrops
 }
 
 // makeHostKeys gives the instance host keys of its own. At first boot the RSA
@@ -185,10 +212,10 @@ func (i *Instance) answer() doorway {
 	switch {
 	case i.fault == SSHBacklog, !stateOf(i.server.status).up:
 		return doorDrops
-	case i.fault == SSHRefuse:
+	case i.fault == SSHRefuse && i.phase == doorOpen:
 		return doorRefuses
 	}
-	return doorOpen
+	return i.phase
 }
 
 // track notes a connection for hangUp; false if the instance is gone.

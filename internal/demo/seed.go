@@ -243,7 +243,8 @@ func (c *Cloud) addRecords(n int) {
 	}
 }
 
-// launch gives a server its instance and adds both to the cloud.
+// launch gives a server its instance, adds both to the cloud and boots it. As
+// long as its metadata has it build, it is in BUILD.
 func (c *Cloud) launch(s *server) error {
 	i, err := c.newInstance(s)
 	if err != nil {
@@ -251,7 +252,33 @@ func (c *Cloud) launch(s *server) error {
 	}
 	s.instance = i
 	c.addServer(s)
+	task := s.lasts("demo_task")
+	if task == 0 {
+		return i.boot(true, false)
+	}
+	s.status, s.taskState, s.launched = "BUILD", "scheduling", time.Time{}
+	c.setPorts(s, "DOWN")
+	c.after(task/2, func() {
+		if !s.deleted {
+			s.taskState = "spawning"
+		}
+	})
+	c.after(task, func() {
+		if s.deleted {
+			return
+		}
+		s.launched = time.Now()
+		c.setPorts(s, "ACTIVE")
+		_ = c.arrive(s, "create", transition{to: "ACTIVE", boot: true})
+	})
 	return nil
+}
+
+// setPorts gives a server's ports a status.
+func (c *Cloud) setPorts(s *server, status string) {
+	for _, port := range c.network.portsOf[s.id] {
+		port["status"] = status
+	}
 }
 
 // refresh opens and shuts the instances' SSH ports by what the state now says.
