@@ -11,7 +11,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -35,6 +34,9 @@ type Options struct {
 // Cloud is a running demo cloud. Its methods may be called concurrently.
 type Cloud struct {
 	options  Options
+	name     string // in clouds.yaml, and of its user and project
+	other    *Cloud // the second one, nil in that itself
+	log      *callLog
 	home     string
 	base     string // http://127.0.0.1:PORT
 	control  string // path of the control endpoint, unguessable
@@ -47,7 +49,6 @@ type Cloud struct {
 	portBase int // the instances' SSH ports are portBase…portBase+portBlock-1
 
 	mu          sync.Mutex // guards all that follows
-	calls       []Call
 	faults      []*Fault
 	identity    identity
 	keypairs    []*keypair
@@ -62,18 +63,50 @@ type Cloud struct {
 	hostRSA     hostKey              // the RSA host key of all instances' first boot
 }
 
-// Start brings a cloud up. It lives until Close is called or ctx ends.
+// Start brings a cloud up, and beside it a small one of another project, which
+// has an instance `web` too. They live until Close is called or ctx ends.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
 	home, err := os.MkdirTemp("", "osssh-demo-") // 0700
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	log := &callLog{}
+	c, err := newCloud(ctx, o, mainName, home, log)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(home))
 	}
+	if err = c.seed(); err == nil {
+		o.Servers, o.Faults = 0, nil
+		c.other, err = newCloud(ctx, o, otherName, filepath.Join(home, otherName), log)
+	}
+	if err == nil {
+		err = c.other.seedOther(c)
+	}
+	if err == nil {
+		err = c.writeClouds(false)
+	}
+	for _, f := range c.options.Faults {
+		if err == nil {
+			err = c.Inject(f)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	context.AfterFunc(ctx, func() { _ = c.Close() })
+	return c, nil
+}
+
+// newCloud makes an empty cloud, whose APIs answer.
+func newCloud(ctx context.Context, o Options, name, home string, log *callLog) (*Cloud, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
 	c := &Cloud{
 		options:     o,
+		name:        name,
+		log:         log,
 		home:        home,
 		base:        "http://" + listener.Addr().String(),
 		control:     "/" + hexID() + "/demo",
@@ -85,15 +118,6 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 	c.mux = c.routes()
 	c.http = &http.Server{Handler: c, ReadHeaderTimeout: 10 * time.Second}
 	c.work.Go(func() { _ = c.http.Serve(listener) }) // ends with ErrServerClosed
-	if err := c.seed(); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	for _, f := range o.Faults {
-		if err := c.Inject(f); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-	}
-	context.AfterFunc(ctx, func() { _ = c.Close() })
 	return c, nil
 }
 
@@ -115,8 +139,15 @@ func (c *Cloud) shutdown() error {
 	}
 	c.mu.Unlock()
 	c.work.Wait()
+	if c.other != nil {
+		err = errors.Join(err, c.other.Close())
+	}
 	return errors.Join(err, os.RemoveAll(c.home))
 }
+
+// Other is the second cloud, `other` in clouds.yaml. Its calls are logged, its
+// faults healed and its life ended with this one's.
+func (c *Cloud) Other() *Cloud { return c.other }
 
 // Home is the temporary home directory (0700) that holds clouds.yaml and .ssh.
 func (c *Cloud) Home() string { return c.home }
@@ -151,29 +182,4 @@ func (c *Cloud) Instance(name string) *Instance {
 		}
 	}
 	return nil
-}
-
-func (c *Cloud) writeClouds() error {
-	text := fmt.Sprintf(`clouds:
-  demo:
-    auth_type: password
-    region_name: %[1]s
-    identity_api_version: 3
-    auth:
-      auth_url: %[2]s
-      username: %[3]s
-      password: %[4]s
-      project_name: %[3]s
-      user_domain_name: Default
-      project_domain_name: Default
-  demo-appcred:
-    auth_type: v3applicationcredential
-    region_name: %[1]s
-    identity_api_version: 3
-    auth:
-      auth_url: %[2]s
-      application_credential_id: %[5]s
-      application_credential_secret: %[6]s
-`, region, c.base+"/identity/v3", demoName, c.identity.password, c.identity.credentialID, c.identity.secret)
-	return os.WriteFile(filepath.Join(c.home, "clouds.yaml"), []byte(text), 0o600)
 }

@@ -28,16 +28,20 @@ const (
 	SSHRefuse         SSHFault = "refuse"           // nothing listens
 	SSHBacklog        SSHFault = "backlog"          // drops SYNs (Linux), else is silent
 	SSHNewHostKeys    SSHFault = "new-host-keys"    // from now on shows keys that no console told; healthy else
+	SSHNoForward      SSHFault = "no-forward"       // opens no direct-tcpip channel, as with AllowTcpForwarding no
 	SSHRootMessage    SSHFault = "root-message"     // the image's user is told to log in as "admin", who may; Delay: how long the message stays
 )
 
 var sshFaults = []SSHFault{SSHHealthy, SSHSilent, SSHClose, SSHReset, SSHCloseInKex, SSHBannerEscape, SSHHangAfterAuth,
-	SSHDropMidSession, SSHRefuse, SSHBacklog, SSHNewHostKeys, SSHRootMessage}
+	SSHDropMidSession, SSHRefuse, SSHBacklog, SSHNewHostKeys, SSHNoForward, SSHRootMessage}
 
 // Fault is what goes wrong: at an API if Service is set, at an instance if
 // Instance is. Its JSON is what the control endpoint takes; there Delay is a
 // string such as "2s".
 type Fault struct {
+	Cloud  string `json:"cloud,omitempty"`  // "other": it is at the second cloud; "": at the main one
+	Broken bool   `json:"broken,omitempty"` // clouds.yaml has a cloud `broken` that nothing answers for; all other fields are ignored; it stays
+
 	// At an API: requests that fit Service, Method ("" is any) and Path are
 	// answered badly, the first Times of them (0: all). Path is as in Call,
 	// without the query; "*" stands for one part, and what is below it fits too.
@@ -100,8 +104,17 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 
 // Inject makes a fault happen from now on.
 func (c *Cloud) Inject(f Fault) error {
+	switch {
+	case f.Cloud == otherName && c.other != nil:
+		return c.other.Inject(f)
+	case f.Cloud != "" && f.Cloud != c.name:
+		return fmt.Errorf("demo: unknown cloud %q", f.Cloud)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if f.Broken && c.other != nil {
+		return c.writeClouds(true)
+	}
 	if f.Instance == "" {
 		if !slices.Contains([]string{"keystone", "nova", "neutron", "glance", "cinder"}, f.Service) {
 			return fmt.Errorf("demo: unknown service %q", f.Service)
@@ -139,8 +152,11 @@ func (f *Fault) exhaust(all map[string]*collection) bool {
 }
 
 // ClearFaults heals the APIs and all SSH servers and brings the consoles' own
-// text back. Statuses, names and host keys stay as they are.
+// text back. Statuses, names, metadata, host keys and clouds.yaml stay as they are.
 func (c *Cloud) ClearFaults() {
+	if c.other != nil {
+		c.other.ClearFaults()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults = nil

@@ -114,7 +114,7 @@ func TestCallsAreCounted(t *testing.T) {
 	}
 	first, second := calls[0], calls[1]
 	if first.Service != "neutron" || first.Method != "GET" || first.Path != "/v2.0/ports?limit=1" || first.Status != 200 ||
-		first.End.Before(first.Start) || !strings.HasPrefix(first.RequestID, "req-") {
+		first.End.Before(first.Start) || first.Bytes < 100 || !strings.HasPrefix(first.RequestID, "req-") {
 		t.Errorf("%+v", first)
 	}
 	if second.Service != "nova" || second.Path != "/v2.1/servers/x" || second.Status != 404 {

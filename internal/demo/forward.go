@@ -27,7 +27,7 @@ func (l *login) forward(conn *ssh.ServerConn, asked ssh.NewChannel) {
 		_ = asked.Reject(ssh.ConnectionFailed, "malformed request")
 		return
 	}
-	if l.user != conn.User() { // root's key has no-port-forwarding
+	if l.fault == SSHNoForward || l.user != conn.User() { // root's key has no-port-forwarding
 		_ = asked.Reject(ssh.Prohibited, "open failed")
 		return
 	}
@@ -66,14 +66,18 @@ func (l *login) connect(conn *ssh.ServerConn, host string, port int) (*net.TCPCo
 	c := l.instance.cloud
 	c.mu.Lock()
 	other, admitted := c.inside(l.instance.server, address)
+	met := doorDrops
+	if other != nil && admitted {
+		met = other.answer()
+	}
 	c.mu.Unlock()
 	switch {
 	case other == nil:
 		return nil, "No route to host"
-	case !admitted:
+	case met == doorDrops:
 		hold(conn, connectTimeout)
 		return nil, "Connection timed out"
-	case port != 22 && port != other.door.addr.Port:
+	case met == doorRefuses, port != 22 && port != other.door.addr.Port:
 		return nil, "Connection refused"
 	}
 	near, far, err := pair()

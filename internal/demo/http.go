@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,27 +17,45 @@ const (
 
 // Call is one request that was served.
 type Call struct {
+	Cloud      string // "demo" or "other"
 	Service    string // "keystone", "nova", "neutron", "glance" or "cinder"
 	Method     string
 	Path       string // below the service's root, with the query
 	Status     int    // 0 if the connection was closed without an answer
+	Bytes      int64  // of the answer's body
 	RequestID  string
 	Start, End time.Time
 }
 
+// callLog is what the clouds of one process were asked.
+type callLog struct {
+	mu    sync.Mutex
+	calls []Call
+}
+
+func (l *callLog) add(call Call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, call)
+	if len(l.calls) > maxCalls {
+		l.calls = slices.Delete(l.calls, 0, maxCalls/10)
+	}
+}
+
 // Calls gives the requests served since the start or the last ResetCalls, in
-// the order in which they ended. The control endpoint's own are left out.
+// the order in which they ended, those of the other cloud too. The control
+// endpoint's own are left out.
 func (c *Cloud) Calls() []Call {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]Call(nil), c.calls...)
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	return slices.Clone(c.log.calls)
 }
 
 // ResetCalls forgets the requests served so far.
 func (c *Cloud) ResetCalls() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.calls = nil
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	c.log.calls = nil
 }
 
 // object is a record as JSON has it.
@@ -105,10 +124,17 @@ func (c *Cloud) routes() *http.ServeMux {
 	return mux
 }
 
-// recorder remembers the status that was written.
+// recorder remembers the status and counts the bytes that were written.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	bytes  int64
+}
+
+func (r *recorder) Write(data []byte) (int, error) {
+	n, err := r.ResponseWriter.Write(data)
+	r.bytes += int64(n)
+	return n, err
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -122,7 +148,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		c.mux.ServeHTTP(w, q)
 		return
 	}
-	call := Call{Method: q.Method, RequestID: "req-" + newID(), Start: time.Now()}
+	call := Call{Cloud: c.name, Method: q.Method, RequestID: "req-" + newID(), Start: time.Now()}
 	call.Service, call.Path = split(q.URL.Path)
 	path := call.Path
 	if q.URL.RawQuery != "" {
@@ -135,13 +161,8 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	q.Body = http.MaxBytesReader(w, q.Body, maxRequest)
 	rec := &recorder{ResponseWriter: w}
 	defer func() { // also where a fault panics with http.ErrAbortHandler
-		call.Status, call.End = rec.status, time.Now()
-		c.mu.Lock()
-		c.calls = append(c.calls, call)
-		if len(c.calls) > maxCalls {
-			c.calls = slices.Delete(c.calls, 0, maxCalls/10)
-		}
-		c.mu.Unlock()
+		call.Status, call.Bytes, call.End = rec.status, rec.bytes, time.Now()
+		c.log.add(call)
 	}()
 	if f := c.takeFault(call.Service, q.Method, path); f != nil && f.play(rec, q) {
 		return

@@ -9,7 +9,6 @@ import (
 
 const (
 	region   = "RegionOne"
-	demoName = "demo" // of the user and of the project
 	passcode = "123456"
 	tokenAge = time.Hour
 )
@@ -100,8 +99,9 @@ type named struct {
 
 func (n *named) isDefaultDomain() bool { return n != nil && (n.ID == "default" || n.Name == "Default") }
 
-func (n *named) is(id string) bool {
-	return n.ID == id || n.ID == "" && n.Name == demoName && n.Domain.isDefaultDomain()
+// isUser says whether that is the cloud's user.
+func (c *Cloud) isUser(n *named) bool {
+	return n.ID == c.identity.userID || n.ID == "" && n.Name == c.name && n.Domain.isDefaultDomain()
 }
 
 type authRequest struct {
@@ -171,16 +171,16 @@ func (c *Cloud) proves(q *authRequest, method string, t *token) bool {
 	id := q.Auth.Identity
 	switch method {
 	case "password":
-		return id.Password.User.is(c.identity.userID) && same(id.Password.User.Password, c.identity.password)
+		return c.isUser(&id.Password.User) && same(id.Password.User.Password, c.identity.password)
 	case "totp":
-		return id.TOTP.User.is(c.identity.userID) && same(id.TOTP.User.Passcode, passcode)
+		return c.isUser(&id.TOTP.User) && same(id.TOTP.User.Passcode, passcode)
 	case "token":
 		return c.identity.tokens[id.Token.ID].valid()
 	case "application_credential":
 		a := id.ApplicationCredential
 		t.credential = true
 		return same(a.Secret, c.identity.secret) &&
-			(a.ID == c.identity.credentialID || a.ID == "" && a.Name == "demo-appcred" && a.User.is(c.identity.userID))
+			(a.ID == c.identity.credentialID || a.ID == "" && a.Name == c.name+"-appcred" && c.isUser(&a.User))
 	}
 	return false
 }
@@ -199,7 +199,7 @@ func (c *Cloud) scope(v any) (project bool, refused string) {
 	}
 	id, _ := p["id"].(string)
 	name, _ := p["name"].(string)
-	if id == c.identity.projectID || id == "" && name == demoName {
+	if id == c.identity.projectID || id == "" && name == c.name {
 		return true, ""
 	}
 	return false, "The request you have made requires authentication."
@@ -214,7 +214,7 @@ func (c *Cloud) unauthorized() reply {
 
 func (c *Cloud) project() object {
 	return object{
-		"id": c.identity.projectID, "name": demoName, "domain_id": "default", "enabled": true, "is_domain": false,
+		"id": c.identity.projectID, "name": c.name, "domain_id": "default", "enabled": true, "is_domain": false,
 		"parent_id": "default", "description": "", "tags": []string{}, "options": object{}, "links": object{},
 	}
 }
@@ -225,10 +225,10 @@ func (c *Cloud) describe(t *token, catalog bool) object {
 	o := object{
 		"methods": t.methods, "issued_at": stamp(t.issued), "expires_at": stamp(t.issued.Add(tokenAge)),
 		"audit_ids": []string{t.auditID},
-		"user":      object{"id": c.identity.userID, "name": demoName, "domain": domain, "password_expires_at": nil},
+		"user":      object{"id": c.identity.userID, "name": c.name, "domain": domain, "password_expires_at": nil},
 	}
 	if !t.unscoped {
-		o["project"] = object{"id": c.identity.projectID, "name": demoName, "domain": domain}
+		o["project"] = object{"id": c.identity.projectID, "name": c.name, "domain": domain}
 		o["is_domain"] = false
 		o["roles"] = []object{{"id": c.identity.roleID, "name": "member"}, {"id": c.identity.readerID, "name": "reader"}}
 		if catalog {
@@ -236,7 +236,7 @@ func (c *Cloud) describe(t *token, catalog bool) object {
 		}
 	}
 	if t.credential {
-		o["application_credential"] = object{"id": c.identity.credentialID, "name": "demo-appcred", "restricted": true}
+		o["application_credential"] = object{"id": c.identity.credentialID, "name": c.name + "-appcred", "restricted": true}
 	}
 	return object{"token": o}
 }

@@ -21,19 +21,13 @@ const portBlock = 100
 
 // seed fills the cloud with what every demo cloud has.
 func (c *Cloud) seed() error {
-	c.identity = newIdentity()
-	// Below the ephemeral ports of every system, so that clients do not take them.
-	c.portBase = 20000 + portBlock*rand.IntN(100)
-	c.network = c.newNetwork()
-	for i, name := range []string{"small", "tiny"} {
-		c.flavors = append(c.flavors, object{"id": newID(), "name": name, "ram": 128 >> i, "disk": 2 - i})
-	}
 	keys, err := c.generateKeys("ed25519", "rsa", "ecdsa", "generated", "host")
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.begin()
 	c.hostRSA = keys[4]
 	for i, name := range []string{"ed25519", "rsa", "ecdsa", "generated"} {
 		if err := c.addKeypair(name, keys[i]); err != nil {
@@ -41,6 +35,29 @@ func (c *Cloud) seed() error {
 		}
 		c.keypair(name).created = time.Now().Add(-time.Hour) // before any server: one that is newer counts as replaced
 	}
+	if err := c.fill(standard); err != nil {
+		return err
+	}
+	c.addRecords(c.options.Servers)
+	return nil
+}
+
+// begin makes what everything else refers to.
+func (c *Cloud) begin() {
+	c.identity = newIdentity()
+	c.portBase = someBlock()
+	c.network = c.newNetwork()
+	for i, name := range []string{"small", "tiny"} {
+		c.flavors = append(c.flavors, object{"id": newID(), "name": name, "ram": 128 >> i, "disk": 2 - i})
+	}
+}
+
+// someBlock is the first of portBlock ports below the ephemeral ones of every
+// system, so that clients do not take them.
+func someBlock() int { return 20000 + portBlock*rand.IntN(100) }
+
+// fill adds images, networks, groups and the servers.
+func (c *Cloud) fill(servers []standardServer) error {
 	c.addImage("debian-12", object{"os_distro": "debian", "os_version": "12", "os_admin_user": "debian"})
 	c.addImage("ubuntu-24.04", object{"os_distro": "ubuntu", "os_version": "24.04", "os_admin_user": "ubuntu"})
 	c.addImage("fedora-distro-only", object{"os_distro": "fedora"})
@@ -48,14 +65,13 @@ func (c *Cloud) seed() error {
 	c.addImage("noprops", nil)
 	c.addNetworks()
 	c.addGroups()
-	for _, s := range standard {
+	for _, s := range servers {
 		if err := c.addStandard(s); err != nil {
 			return err
 		}
 	}
-	c.addRecords(c.options.Servers)
 	c.refresh()
-	return c.writeClouds()
+	return nil
 }
 
 // generateKeys makes keys at once: RSA is what a start takes its time for.
