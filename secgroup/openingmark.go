@@ -53,7 +53,10 @@ func ParseMark(description string) (Mark, bool) {
 		}
 		m.Until = end
 	}
-	return m, m.String() == description
+	if m.String() != description {
+		return Mark{}, false
+	}
+	return m, true
 }
 
 // markOf gives the mark of a rule that Opening could have asked for. One that
