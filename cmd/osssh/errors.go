@@ -75,6 +75,10 @@ func explanations() []func(error) (words, bool) {
 		on(sayKeyNotHere),
 		is(errHiddenHalf, words{what: errHiddenHalf.Error(), hint: "--passphrase-file FILE opens it"}),
 
+		on(sayCloud),
+		on(sayElsewhere),
+		is(errNoCloud, words{what: errNoCloud.Error(), hint: "osssh --os-cloud NAME ... asks one of them"}),
+
 		// security groups
 		on(saySourceUnknown),
 		on(sayNoDoor),
@@ -87,6 +91,11 @@ func explanations() []func(error) (words, bool) {
 			w.what = fmt.Sprintf("jump host %s: %s", e.Host, w.what)
 			return w
 		}),
+
+		on(func(e *reach.JumpLoopError) words {
+			return words{what: fmt.Sprintf("it is on its own way: %s leads through %s", e.Host, e.Host)}
+		}),
+		on(sayForward),
 
 		// configuration and signing in
 		on(func(e *openstack.NoCloudsError) words {
@@ -153,6 +162,9 @@ func explanations() []func(error) (words, bool) {
 			return w
 		}),
 		on(sayState),
+		on(sayNotReady),
+		on(sayBoot),
+		on(sayStart),
 		on(sayNoAddress),
 
 		// the key

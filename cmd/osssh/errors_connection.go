@@ -52,6 +52,49 @@ func sayHostKey(e *connect.HostKeyError) words {
 	return w
 }
 
+func sayForward(e *connect.ForwardError) words {
+	if e.Prohibited {
+		return words{what: fmt.Sprintf("it forbids connections to %s", e.Address), hint: "AllowTcpForwarding yes in its sshd_config"}
+	}
+	return words{what: fmt.Sprintf("from there %s: %s", e.Address, e.Message)}
+}
+
+// noJumpWords says in one line why no server of the project leads to another.
+func noJumpWords(err error) string {
+	var none *reach.NoJumpError
+	if !errors.As(err, &none) {
+		return "no jump host: " + explain(err).what
+	}
+	if none.Err != nil {
+		return "no jump host could be looked for: " + explain(none.Err).what
+	}
+	if len(none.Tried) > 0 {
+		var tried []string
+		for _, hop := range none.Tried {
+			tried = append(tried, hop.Host+" ("+explain(hop.Err).what+")")
+		}
+		return "no jump host leads there: " + strings.Join(tried, ", ")
+	}
+	if none.Considered == 0 {
+		return "no jump host: no other server stands on its networks"
+	}
+	var why []string
+	for _, count := range []struct {
+		n    int
+		what string
+	}{
+		{none.Unreachable, "cannot be reached from here"},
+		{none.Denied, "not admitted by its security groups"},
+		{none.Stopped, "not running"},
+		{none.NoKey, "made with a key that is not here"},
+	} {
+		if count.n > 0 {
+			why = append(why, fmt.Sprintf("%d %s", count.n, count.what))
+		}
+	}
+	return fmt.Sprintf("no jump host: of %d servers beside it %s", none.Considered, strings.Join(why, ", "))
+}
+
 func sayUnreached(e *reach.UnreachedError) words {
 	w := words{what: e.Server.Name + " does not answer"}
 	if e.Server.Status != "" && e.Server.Status != "ACTIVE" {
@@ -69,6 +112,9 @@ func sayUnreached(e *reach.UnreachedError) words {
 			w.hint = fix
 			break
 		}
+	}
+	if e.Jump != nil {
+		w.more = append(w.more, noJumpWords(e.Jump))
 	}
 	return w
 }

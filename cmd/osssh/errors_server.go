@@ -44,15 +44,9 @@ func sayState(e *reach.StateError) words {
 	}
 	switch e.Server.Status {
 	case "BUILD":
-		w.hint = "wait a little: openstack server show " + id
-	case "SHUTOFF":
-		w.hint = "openstack server start " + id
-	case "PAUSED":
-		w.hint = "openstack server unpause " + id
-	case "SUSPENDED":
-		w.hint = "openstack server resume " + id
-	case "SHELVED", "SHELVED_OFFLOADED":
-		w.hint = "openstack server unshelve " + id
+		w.hint = "osssh --wait " + quote(e.Server.Name)
+	case "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED":
+		w.hint = "osssh --start " + quote(e.Server.Name)
 	case "SOFT_DELETED":
 		w.hint = "openstack server restore " + id
 	case "ERROR":
@@ -75,10 +69,18 @@ func sayNoAddress(e *reach.NoAddressError) words {
 	for _, address := range e.Fixed {
 		fixed = append(fixed, address.String())
 	}
-	return words{
+	w := words{
 		what: fmt.Sprintf("%s has no address that can be reached from here, only %s", e.Server.Name, strings.Join(fixed, ", ")),
 		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + quote(e.Server.ID) + " ADDRESS",
 	}
+	if len(e.Unsure) > 0 {
+		w.more = append(w.more, fmt.Sprintf("%s could be another machine's: no host key of %s is known to tell", e.Unsure[0], e.Server.Name))
+		w.hint = fmt.Sprintf("if it is surely the one: osssh --address %s %s", e.Unsure[0], quote(e.Server.Name))
+	}
+	if e.Jump != nil {
+		w.more = append(w.more, noJumpWords(e.Jump))
+	}
+	return w
 }
 
 func sayNoKey(e *reach.NoKeyError) words {

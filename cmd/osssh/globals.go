@@ -10,6 +10,7 @@ import (
 // globals are the flags that every command takes.
 type globals struct {
 	cloud, region, project, iface string
+	source                        string
 	allClouds                     bool
 	debug, noCache, quiet         bool
 }
@@ -25,15 +26,31 @@ func (g *globals) word(name string) *string {
 		return &g.project
 	case "os-interface":
 		return &g.iface
+	case "source":
+		return &g.source
 	}
 	return nil
 }
 
-// take reads the long flag at the front of words and gives what follows it.
-func (g *globals) take(words []string) ([]string, error) {
+// toggle gives where a long flag that takes no value goes, nil where there is none.
+func (g *globals) toggle(name string) *bool {
+	switch name {
+	case "all-clouds":
+		return &g.allClouds
+	case "debug":
+		return &g.debug
+	case "no-cache":
+		return &g.noCache
+	}
+	return nil
+}
+
+// takeLong reads the long flag at the front of words and gives what follows it.
+// word and toggle give where a flag of that name goes.
+func takeLong(words []string, word func(string) *string, toggle func(string) *bool) ([]string, error) {
 	name, value, given := strings.Cut(strings.TrimPrefix(words[0], "--"), "=")
 	words = words[1:]
-	if target := g.word(name); target != nil {
+	if target := word(name); target != nil {
 		if !given {
 			if len(words) == 0 {
 				return nil, &usageError{fmt.Sprintf("flag --%s needs a word", name)}
@@ -43,17 +60,18 @@ func (g *globals) take(words []string) ([]string, error) {
 		*target = value
 		return words, nil
 	}
-	switch {
-	case name == "all-clouds" && !given:
-		g.allClouds = true
-	case name == "debug" && !given:
-		g.debug = true
-	case name == "no-cache" && !given:
-		g.noCache = true
-	default:
+	target := toggle(name)
+	if target == nil || given {
 		return nil, &usageError{fmt.Sprintf("unknown flag --%s", name)}
 	}
+	*target = true
 	return words, nil
+}
+
+// has says whether a long flag is a global one.
+func (g *globals) has(word string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+	return g.word(name) != nil || g.toggle(name) != nil
 }
 
 // leading takes the global flags that stand before the first word, and -q. What
@@ -64,11 +82,11 @@ func (g *globals) leading(words []string) ([]string, error) {
 		case word == "-q":
 			g.quiet = true
 			words = words[1:]
-		case word == "--" || word == "--help" || word == "--version" || !strings.HasPrefix(word, "--"):
+		case word == "--" || word == "--help" || word == "--version" || !strings.HasPrefix(word, "--") || !g.has(word):
 			return words, nil
 		default:
 			var err error
-			if words, err = g.take(words); err != nil {
+			if words, err = takeLong(words, g.word, g.toggle); err != nil {
 				return nil, err
 			}
 		}
@@ -85,6 +103,7 @@ func (g *globals) flags() []cli.Flag {
 		&cli.StringFlag{Name: "os-region-name", Usage: "its region (OS_REGION_NAME)", Destination: &g.region, Value: g.region, DefaultText: " "},
 		&cli.StringFlag{Name: "os-project-name", Usage: "its project (OS_PROJECT_NAME)", Destination: &g.project, Value: g.project, DefaultText: " "},
 		&cli.StringFlag{Name: "os-interface", Usage: "public, internal or admin (OS_INTERFACE)", Destination: &g.iface, Value: g.iface, DefaultText: " "},
+		&cli.StringFlag{Name: "source", Usage: "this machine's address as instances see it (OSSSH_SOURCE)", Destination: &g.source, Value: g.source, DefaultText: " "},
 		&cli.BoolFlag{Name: "debug", Usage: "show steps and API calls", Destination: &g.debug, Value: g.debug, DisableDefaultText: true},
 		&cli.BoolFlag{Name: "no-cache", Usage: "remember nothing, use nothing remembered (OSSSH_NO_CACHE=1)", Destination: &g.noCache, Value: g.noCache, DisableDefaultText: true},
 		&cli.BoolFlag{Name: "q", Usage: "say nothing but results", Destination: &g.quiet, Value: g.quiet, DisableDefaultText: true},

@@ -14,6 +14,7 @@ import (
 	"osssh/connect"
 	"osssh/internal/terminal"
 	"osssh/reach"
+	"osssh/resolve"
 	"osssh/sshconfig"
 )
 
@@ -25,12 +26,19 @@ Flags of ssh, before or after NAME:
    -l USER     log in as USER (default: what the image says)
    -p PORT     dial PORT (default: the server's metadata osssh_port, else 22)
    -i FILE     use this private key; may be given again
+   -J HOST     go through this host, an instance or a plain one; HOST,HOST for more
    -F FILE     read this ssh_config in place of yours
    -o K=V      a keyword of ssh_config
    -t, -T      a terminal for a command; none for a shell
    -n          no standard input
    -4, -6      IPv4 only, IPv6 only
    -q, -v      quiet; say what is done (-vv, -vvv: more)
+
+Flags of osssh's own:
+   --address WHICH   fixed, floating, an address of the instance, or a network
+   --no-jump         look for no jump host
+   --wait[=TIME]     wait until it has booted and SSH answers, 10m unless TIME says
+   --start           start it if it is down, and wait
 
 Examples:
    osssh web
@@ -115,6 +123,8 @@ func (p *process) login(args *sshArgs) (int, error) {
 func (p *process) request(args *sshArgs, settings *sshconfig.Settings) reach.Request {
 	return reach.Request{
 		Name: args.host, User: args.user, Port: args.port, Family: args.family,
+		Choice: resolve.ParseChoice(args.address), NoJump: args.noJump,
+		Wait: args.wait, Start: args.start,
 		Identities: p.identities(args.identities), Settings: settings,
 	}
 }

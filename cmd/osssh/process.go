@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -144,7 +145,7 @@ func (p *process) reachConfig() (*reach.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := sourceAddress(p.env("OSSSH_SOURCE"))
+	source, err := sourceAddress(cmp.Or(p.source, p.env("OSSSH_SOURCE")))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +156,7 @@ func (p *process) reachConfig() (*reach.Config, error) {
 		Memory:     reach.NewMemory(p.cacheDir(), cloud),
 		Agent:      sshAgent, Shell: p.shell(), LocalUser: localUser(),
 		Version:      "SSH-2.0-osssh",
-		ChooseServer: p.ui.chooseServer, Passphrase: p.ui.passphrase, ProtectKey: p.ui.protectKey,
+		ChooseServer: p.ui.chooseServer, StartServer: p.ui.startServer, Passphrase: p.ui.passphrase, ProtectKey: p.ui.protectKey,
 		AcceptHostKey: p.ui.acceptHostKey, Banner: p.ui.banner, Notify: p.ui.note,
 		Trace: func(e connect.Event) { p.ui.traceConnection(e) }, Stage: p.ui.stage,
 	}, nil
@@ -167,7 +168,7 @@ func sourceAddress(given string) (netip.Addr, error) {
 	}
 	address, err := netip.ParseAddr(given)
 	if err != nil {
-		return netip.Addr{}, &usageError{fmt.Sprintf("OSSSH_SOURCE is no address: %q", given)}
+		return netip.Addr{}, &usageError{fmt.Sprintf("--source or OSSSH_SOURCE is no address: %q", given)}
 	}
 	return address, nil
 }

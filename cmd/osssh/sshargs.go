@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -30,10 +31,14 @@ type sshArgs struct {
 	verbose    int // 0 to 3
 	quiet      bool
 	noStdin    bool
-	family     int      // 4, 6, or 0 for both
-	configFile string   // -F: "" = not given
-	options    []string // -o: Keyword=value
-	command    string   // as it is sent; "" = a shell
+	family     int           // 4, 6, or 0 for both
+	configFile string        // -F: "" = not given
+	options    []string      // -o: Keyword=value
+	address    string        // --address: "" = not given
+	noJump     bool          // --no-jump
+	wait       time.Duration // --wait: 0 = not given
+	start      bool          // --start
+	command    string        // as it is sent; "" = a shell
 }
 
 // usageError is a command line that cannot be read.
@@ -46,7 +51,7 @@ func (e *usageError) Error() string { return e.what }
 const (
 	sshFlags       = "1246ACGKMNTVXYZafgknqstvxy"
 	sshFlagsOfWord = "BDEFIJLOPQRSWbceilmopw"
-	knownFlags     = "46FTilnopqtv"
+	knownFlags     = "46FJTilnopqtv"
 )
 
 // parseSSHArgs reads words as ssh does: flags before and after the host, until
@@ -90,8 +95,11 @@ func (a *sshArgs) flags(words []string) (rest []string, ended bool, err error) {
 			return words[1:], true, nil
 		case word == "--help":
 			return nil, false, errHelp
+		case isWaitFlag(word):
+			words = words[1:]
+			a.wait, err = parseWait(word)
 		case strings.HasPrefix(word, "--"):
-			words, err = a.globals.take(words)
+			words, err = takeLong(words, a.word, a.toggle)
 		case len(word) < 2 || word[0] != '-':
 			return words, false, nil
 		default:
@@ -102,6 +110,25 @@ func (a *sshArgs) flags(words []string) (rest []string, ended bool, err error) {
 		}
 	}
 	return nil, false, nil
+}
+
+// word and toggle are where the long flags of a login go, beside those of all
+// commands.
+func (a *sshArgs) word(name string) *string {
+	if name == "address" {
+		return &a.address
+	}
+	return a.globals.word(name)
+}
+
+func (a *sshArgs) toggle(name string) *bool {
+	switch name {
+	case "no-jump":
+		return &a.noJump
+	case "start":
+		return &a.start
+	}
+	return a.globals.toggle(name)
 }
 
 // cluster reads one word of flags, "tt" or "p22" say, and gives the words
@@ -159,6 +186,11 @@ func (a *sshArgs) flagOfWord(letter rune, value string) error {
 	switch letter {
 	case 'F':
 		a.configFile = value
+	case 'J': // ssh's -J is this option by another name
+		if slices.ContainsFunc(a.options, isProxyJump) {
+			return &usageError{"only one -J is permitted: use commas to separate several hosts"}
+		}
+		a.options = append(a.options, "ProxyJump="+value)
 	case 'o':
 		return a.option(value)
 	case 'i':
@@ -182,6 +214,10 @@ func (a *sshArgs) flagOfWord(letter rune, value string) error {
 		}
 	}
 	return nil
+}
+
+func isProxyJump(option string) bool {
+	return strings.HasPrefix(strings.ToLower(option), "proxyjump")
 }
 
 // option reads a -o. User and Port are -l and -p by another name: of all of them

@@ -253,6 +253,10 @@ func (u *ui) note(n reach.Note) {
 		if u.verbose > 0 {
 			u.verbosef("%v", n.Err)
 		}
+	case reach.ServerStarted:
+		u.notef("%s is %s: starting it", n.Server.Name, n.Server.Status)
+	case reach.Jumped:
+		u.notef("%s is reached through %s", n.Server.Name, n.What)
 	case reach.NotCached:
 		u.debugf("not remembered: %v", n.Err)
 	}
