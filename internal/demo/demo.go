@@ -25,7 +25,7 @@ import (
 // Options says what Start brings up. The zero value is the standard cloud.
 type Options struct {
 	SSHD      string        // absolute path of an sshd to answer in the instances; "": the server of this package
-	Servers   int           // so many further servers, "server-0001"…, that are records only
+	Servers   int           // so many further servers that are records only, as Grow makes them
 	Shell     string        // what instances run; "": /bin/sh, cmd.exe on Windows
 	RootSleep time.Duration // how long root's "Please login as" answer stays; 0: 10 s as in cloud-init, negative: not at all
 	Faults    []Fault       // injected before the first request
@@ -59,6 +59,7 @@ type Cloud struct {
 	volumes     []object
 	flavors     []object
 	nextPort    int
+	records     int                  // servers that Grow made
 	nextAddress map[netip.Prefix]int // counts the fixed addresses given
 	hostRSA     hostKey              // the RSA host key of all instances' first boot
 }

@@ -225,6 +225,37 @@ func TestManyRecords(t *testing.T) {
 	}
 }
 
+// TestTenThousandServers: one server costs as much among many as among few.
+func TestTenThousandServers(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	cost := func(path string) (bytes int64) {
+		c.ResetCalls()
+		a.get(path)
+		return c.Calls()[0].Bytes
+	}
+	look := "/compute/v2.1/servers/detail?name=^web$"
+	few := cost(look)
+	c.Grow(10_000)
+	if many := cost(look); many != few || few < 1000 {
+		t.Errorf("web's record takes %d bytes of %d servers, %d of many", few, len(standard), many)
+	}
+	if ids := a.list("/compute/v2.1/servers?limit=5000", "servers", "id"); len(ids) != maxPage {
+		t.Errorf("a page of %d servers", len(ids))
+	}
+	if list := a.list("/networking/v2.0/floatingips?status=ACTIVE", "floatingips", "floating_ip_address"); len(list) != maxPublic+6 {
+		t.Errorf("%d floating IPs", len(list))
+	}
+	id := a.list("/compute/v2.1/servers?name=^server-0300$", "servers", "id")[0]
+	addresses := a.get("/compute/v2.1/servers/" + id)["server"].(object)["addresses"].(object)["scale"].([]any)
+	if len(addresses) != 2 || addresses[1].(object)["addr"] != "127.64.1.44" {
+		t.Errorf("server-0300 at %v", addresses)
+	}
+	if ports := a.list("/networking/v2.0/ports", "ports", "id"); len(ports) < 10_000 {
+		t.Errorf("%d ports: neutron pages though none asked", len(ports))
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	c := start(t, Options{})
 	a := signIn(t, c)
@@ -260,6 +291,28 @@ func BenchmarkStart(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		if err := c.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkGrow is what ten thousand servers take, in time and in memory.
+func BenchmarkGrow(b *testing.B) {
+	var before, after runtime.MemStats
+	for b.Loop() {
+		c, err := Start(b.Context(), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		begun := time.Now()
+		c.Grow(10_000)
+		b.ReportMetric(float64(time.Since(begun).Milliseconds()), "ms/grow")
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/(1<<20), "MiB")
 		if err := c.Close(); err != nil {
 			b.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -38,7 +37,7 @@ func (c *Cloud) seed() error {
 	if err := c.fill(standard); err != nil {
 		return err
 	}
-	c.addRecords(c.options.Servers)
+	c.grow(c.options.Servers)
 	return nil
 }
 
@@ -239,24 +238,6 @@ func (c *Cloud) forwardTo(s *server) error {
 	f.external = portRange{f.door.addr.Port, f.door.addr.Port}
 	c.addForwarding(f)
 	return nil
-}
-
-// addRecords adds servers without an instance, each with a port, on a network
-// of their own that is large enough.
-func (c *Cloud) addRecords(n int) {
-	if n <= 0 {
-		return
-	}
-	netID := text(c.insert("networks", object{"name": "scale"})["id"])
-	c.insert("subnets", object{"name": "scale-v4", "network_id": netID, "cidr": "10.64.0.0/12", "gateway_ip": "10.64.0.1"})
-	groups, now := []string{c.groupID("ssh-open")}, time.Now().Add(-time.Hour)
-	for i := range n {
-		s := &server{id: newID(), name: fmt.Sprintf("server-%04d", i+1), status: "ACTIVE", image: text(c.images[0]["id"]),
-			flavor: text(c.flavors[1]["id"]), keyName: "ed25519", created: now, updated: now, launched: now}
-		c.plug(s, netID, groups)
-		c.servers = append(c.servers, s)
-		c.byID[s.id] = s
-	}
 }
 
 // launch gives a server its instance, adds both to the cloud and boots it. As
