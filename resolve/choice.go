@@ -6,17 +6,6 @@ import (
 	"osssh/internal/openstack"
 )
 
-// Kind is what sort of address leads to a server.
-type Kind string
-
-// The kinds of a Candidate. A Choice knows the first two.
-const (
-	KindFixed      Kind = "fixed"
-	KindFloating   Kind = "floating"
-	KindForwarding Kind = "forwarding" // a floating IP's port forwarding
-	KindAccess     Kind = "access"     // accessIPv4, accessIPv6
-)
-
 // Choice is the user's wish for one way in. The zero Choice leaves it to Rank;
 // of several fields all must fit.
 type Choice struct {

@@ -1,8 +1,10 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"sync"
@@ -20,6 +22,9 @@ type Facts struct {
 	Server openstack.Server
 	// Ways is how the server hangs on its networks.
 	Ways func() (Ways, error)
+	// External is Ways with the networks that its floating IPs come from. They
+	// are asked for only when this is called: a Choice may name one of them.
+	External func() (Ways, error)
 	// Groups are the security groups of its ports that may be read.
 	Groups func() ([]openstack.SecurityGroup, error)
 	// Keypair is the keypair it was made with: nil where it has none.
@@ -50,12 +55,14 @@ func Gather(ctx context.Context, c *openstack.Client, server openstack.Server) *
 	if !hasFloating(server) {
 		unbound = ask(func() ([]openstack.FloatingIP, error) { return unboundFloatingIPs(ctx, c) })
 	}
+	ways := ask(func() (Ways, error) { return gatherWays(ctx, c, ports, unbound) })
 	return &Facts{
-		Server:  server,
-		Ways:    ask(func() (Ways, error) { return gatherWays(ctx, c, ports, unbound) }),
-		Groups:  ask(func() ([]openstack.SecurityGroup, error) { return gatherGroups(ctx, c, ports) }),
-		Keypair: ask(func() (*openstack.Keypair, error) { return gatherKeypair(ctx, c, server) }),
-		Image:   ask(func() (openstack.Image, error) { return gatherImage(ctx, c, server) }),
+		Server:   server,
+		Ways:     ways,
+		External: sync.OnceValues(func() (Ways, error) { return withExternal(ctx, c, ways) }),
+		Groups:   ask(func() ([]openstack.SecurityGroup, error) { return gatherGroups(ctx, c, ports) }),
+		Keypair:  ask(func() (*openstack.Keypair, error) { return gatherKeypair(ctx, c, server) }),
+		Image:    ask(func() (openstack.Image, error) { return gatherImage(ctx, c, server) }),
 		Console: ask(func() (console.Log, error) {
 			text, err := c.Console(ctx, server.ID, -1)
 			return console.Parse(text), err
@@ -126,6 +133,27 @@ func gatherWays(ctx context.Context, c *openstack.Client, ports func() ([]openst
 		}
 	}
 	return ways, err
+}
+
+// withExternal adds the networks of the floating IPs.
+func withExternal(ctx context.Context, c *openstack.Client, gathered func() (Ways, error)) (Ways, error) {
+	ways, err := gathered()
+	ids := url.Values{}
+	for _, ip := range ways.FloatingIPs {
+		id := ip.FloatingNetworkID
+		if _, known := ways.Networks[id]; !known && id != "" && !slices.Contains(ids["id"], id) {
+			ids.Add("id", id)
+		}
+	}
+	if len(ids) == 0 {
+		return ways, err
+	}
+	networks, errNetworks := c.Networks(ctx, ids)
+	ways.Networks = maps.Clone(ways.Networks) // the others' map stays as it is
+	for _, n := range networks {
+		ways.Networks[n.ID] = n
+	}
+	return ways, cmp.Or(err, errNetworks)
 }
 
 func gatherGroups(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error)) ([]openstack.SecurityGroup, error) {

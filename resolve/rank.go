@@ -9,45 +9,6 @@ import (
 	"osssh/internal/openstack"
 )
 
-// Why says why an address is worth dialling, best first.
-type Why int
-
-// The order is that of openstacksdk's interface_ip (cloud/meta.py), with what
-// it does not know of put where it belongs.
-const (
-	Given            Why = iota // the user chose it
-	DefaultInterface            // on the network that clouds.yaml marks default_interface
-	Private                     // fixed, and clouds.yaml says `private: true`
-	Floating                    // floating IP
-	Forwarding                  // a floating IP's port forwarding
-	Access                      // accessIPv4, accessIPv6
-	External                    // fixed, on an external network or one with routes_externally
-	Global                      // fixed, a global IPv6 address
-	OnLink                      // fixed, on a network that this machine has a leg in
-	Routed                      // fixed, on a network that this machine has a route to, the default route apart
-	Shared                      // fixed, on a network that the operator shares with all projects
-	Behind                      // fixed, and the way leads through another host
-)
-
-var whyWords = [...]string{
-	"given", "default_interface", "private: true", "floating IP", "port forwarding", "accessIP",
-	"external network", "global IPv6", "on-link", "routed", "shared network", "behind a proxy",
-}
-
-func (w Why) String() string { return whyWords[w] }
-
-// Candidate is one address that could lead to the server's SSH port.
-type Candidate struct {
-	Address netip.AddrPort // to be dialled
-	Why     Why
-	Kind    Kind   // what Why hides where the user chose
-	Network string // the fixed address's network by name, "" where unknown
-	// PortID is the neutron port that it leads to, "" where unknown; Inside is
-	// the address and port there, which security groups judge.
-	PortID string
-	Inside netip.AddrPort
-}
-
 // Local is what this machine's network tells of the way out.
 type Local struct {
 	OnLink []netip.Prefix // networks of its interfaces
@@ -158,10 +119,14 @@ func (r *ranking) add(c ranked, networks ...openstack.Network) {
 	}
 	c.Why = c.usual
 	unusable := address.Is6() && !address.IsLoopback() && !r.Proxied && (!r.Local.IPv6 || r.Cloud.ForceIPv4 && r.Family != 6)
-	if r.Choice.Given() {
-		c.Why, c.last = Given, c.last || unusable
-	} else if unusable {
+	if unusable && !r.Choice.Given() {
 		return
+	}
+	if unusable {
+		c.usual, c.last = Behind, true
+	}
+	if r.Choice.Given() {
+		c.Why = Given
 	}
 	for i, have := range r.found {
 		if have.Address == c.Address {
@@ -235,7 +200,7 @@ func (r *ranking) addFixed(port openstack.Port, address netip.Addr) {
 
 // whyFixed says why a fixed address may be dialled from here, if it may.
 func (r *ranking) whyFixed(network openstack.Network, address netip.Addr) (Why, bool) {
-	config := r.networkConfig(network)
+	config, listed := r.networkConfig(network)
 	switch {
 	case address.IsLinkLocalUnicast():
 		return Behind, r.Choice.Address == address
@@ -243,7 +208,7 @@ func (r *ranking) whyFixed(network openstack.Network, address netip.Addr) (Why, 
 		return DefaultInterface, true
 	case r.Cloud.Private:
 		return Private, true
-	case network.External, address.Is4() && config.RoutesIPv4Externally, address.Is6() && config.RoutesIPv6Externally:
+	case network.External && !listed, address.Is4() && config.RoutesIPv4Externally, address.Is6() && config.RoutesIPv6Externally:
 		return External, true
 	case address.Is6() && address.IsGlobalUnicast() && !address.IsPrivate():
 		return Global, true
@@ -257,14 +222,15 @@ func (r *ranking) whyFixed(network openstack.Network, address netip.Addr) (Why, 
 	return Behind, r.Proxied || r.Choice.Given()
 }
 
-// networkConfig is what clouds.yaml says of a network, by name or id.
-func (r *ranking) networkConfig(network openstack.Network) openstack.NetworkConfig {
+// networkConfig is what clouds.yaml says of a network, by name or id. One that
+// it lists routes externally only if it says so, whatever neutron says.
+func (r *ranking) networkConfig(network openstack.Network) (config openstack.NetworkConfig, listed bool) {
 	for _, config := range r.Cloud.Networks {
 		if config.Name != "" && (config.Name == network.Name || config.Name == network.ID) {
-			return config
+			return config, true
 		}
 	}
-	return openstack.NetworkConfig{}
+	return openstack.NetworkConfig{}, false
 }
 
 // addFromNova takes nova's own cache of the addresses, for a cloud whose
