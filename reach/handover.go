@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -12,6 +13,7 @@ import (
 	"osssh/internal/openstack"
 	"osssh/keystore"
 	"osssh/resolve"
+	"osssh/sshconfig"
 )
 
 // Ways is how the server hangs on its networks.
@@ -20,35 +22,59 @@ func (p *Plan) Ways() (resolve.Ways, error) { return p.facts.Ways() }
 // Groups are the security groups of its ports that may be read.
 func (p *Plan) Groups() ([]openstack.SecurityGroup, error) { return p.facts.Groups() }
 
+// KnownHostKey is a host key that a login accepts unasked, and who vouches for it.
+type KnownHostKey struct {
+	Fingerprint string // "SHA256:…"
+	Type        string // such as "ssh-ed25519"; "": the console tells its fingerprint only
+	Path        string // of the known_hosts file that holds it; "": this boot's console shows it
+	Line        int    // in that file, from 1
+}
+
 // KnownHostKeys are the host keys that a login accepts unasked.
 type KnownHostKeys struct {
-	Fingerprints []string // "SHA256:…"
-	Types        []string // such as "ssh-ed25519", best first
+	Keys        []KnownHostKey   // by fingerprint, each once
+	Types       []string         // such as "ssh-ed25519", best first
+	Authorities []sshconfig.Line // whose certificates are accepted too
+}
+
+// Fingerprints are those of the keys, "SHA256:…".
+func (k KnownHostKeys) Fingerprints() []string {
+	var all []string
+	for _, key := range k.Keys {
+		all = append(all, key.Fingerprint)
+	}
+	return all
 }
 
 // HostKeys is what another program must be told to verify the server as a login
 // does: the keys that this boot's console shows, else the remembered ones, and
 // never one that the user's files revoke. Empty where nothing is known.
 func (p *Plan) HostKeys() KnownHostKeys {
-	var known KnownHostKeys
 	var types []string
+	users := p.hostKeys.trusted("")
+	known := KnownHostKeys{Authorities: users.CAs}
 	if boot := p.hostKeys.boot; boot.HasHostKeys() {
-		known.Fingerprints, types = slices.Clone(boot.Fingerprints), boot.HostKeyTypes
+		types = boot.HostKeyTypes
 		for _, key := range boot.HostKeys {
-			known.Fingerprints = append(known.Fingerprints, ssh.FingerprintSHA256(key))
+			known.Keys = append(known.Keys, KnownHostKey{Fingerprint: ssh.FingerprintSHA256(key), Type: key.Type()})
+		}
+		for _, fingerprint := range boot.Fingerprints {
+			known.Keys = append(known.Keys, KnownHostKey{Fingerprint: fingerprint})
 		}
 	} else {
 		for _, line := range p.hostKeys.memory {
-			known.Fingerprints = append(known.Fingerprints, ssh.FingerprintSHA256(line.Key))
 			types = append(types, line.Key.Type())
+			known.Keys = append(known.Keys, KnownHostKey{
+				Fingerprint: ssh.FingerprintSHA256(line.Key), Type: line.Key.Type(), Path: line.Path, Line: line.Number,
+			})
 		}
 	}
-	for _, line := range p.hostKeys.trusted("").Revoked {
+	for _, line := range users.Revoked {
 		revoked := ssh.FingerprintSHA256(line.Key)
-		known.Fingerprints = slices.DeleteFunc(known.Fingerprints, func(f string) bool { return f == revoked })
+		known.Keys = slices.DeleteFunc(known.Keys, func(k KnownHostKey) bool { return k.Fingerprint == revoked })
 	}
-	slices.Sort(known.Fingerprints)
-	known.Fingerprints = slices.Compact(known.Fingerprints)
+	slices.SortStableFunc(known.Keys, func(a, b KnownHostKey) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	known.Keys = slices.CompactFunc(known.Keys, func(a, b KnownHostKey) bool { return a.Fingerprint == b.Fingerprint })
 	for _, algorithm := range p.hostKeys.algorithms() {
 		if t := typeOf(algorithm); slices.Contains(types, t) && !slices.Contains(known.Types, t) {
 			known.Types = append(known.Types, t)

@@ -69,7 +69,7 @@ func TestPlanHostKeys(t *testing.T) {
 			want = append(want, ssh.FingerprintSHA256(key))
 		}
 		slices.Sort(want)
-		if got := plan.HostKeys(); !slices.Equal(got.Fingerprints, want) || !slices.Equal(got.Types, c.types) {
+		if got := plan.HostKeys(); !slices.Equal(got.Fingerprints(), want) || !slices.Equal(got.Types, c.types) {
 			t.Errorf("%s: %+v, want %v %v", c.name, got, want, c.types)
 		}
 	}

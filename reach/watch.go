@@ -103,7 +103,7 @@ func (w *watch) targets(dial dialFunc) []connect.Candidate {
 	p := w.plan
 	var targets []connect.Candidate
 	for _, c := range p.Candidates {
-		if dial == nil && !p.hostKeys.known() && !p.config.unmistakable(c) {
+		if p.PassesOver(c) {
 			w.unsure = append(w.unsure, c.Address.Addr())
 			continue
 		}
@@ -318,12 +318,21 @@ func (p *Plan) Verdicts(ctx context.Context) []Verdict {
 	}
 	verdicts := make([]Verdict, len(p.Candidates))
 	for i, candidate := range p.Candidates {
-		verdicts[i] = Verdict{Candidate: candidate, Source: p.config.sourceFor(candidate.Address), Err: err}
+		verdicts[i] = Verdict{Candidate: candidate, Source: p.sourceFor(candidate.Address), Err: err}
 		if err == nil {
 			verdicts[i].Rules = Evaluate(candidate, verdicts[i].Source, ways.Ports, groups, facts)
 		}
 	}
 	return verdicts
+}
+
+// sourceFor is whom the port behind a candidate sees, zero where that is not
+// known: on a way through another host it is that one.
+func (p *Plan) sourceFor(candidate netip.AddrPort) netip.Addr {
+	if p.Proxied() {
+		return netip.Addr{}
+	}
+	return p.config.sourceFor(candidate)
 }
 
 // Evaluate judges one candidate by the port that it leads to.

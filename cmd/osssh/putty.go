@@ -199,9 +199,9 @@ func (p *process) puttySession(args *puttyArgs, plan *reach.Plan) (string, error
 	address, known := plan.Answering(p.ctx).Address, plan.HostKeys()
 	session := sshconfig.PuTTYSession{
 		Host: address.Addr().String(), Port: int(address.Port()), User: plan.Login.User, KeyFile: key,
-		HostKeys: known.Fingerprints, HostKeyTypes: known.Types, HostKeyAlias: reach.Alias(plan.Server),
+		HostKeys: known.Fingerprints(), HostKeyTypes: known.Types, HostKeyAlias: reach.Alias(plan.Server),
 	}
-	if len(known.Fingerprints) == 0 {
+	if len(known.Keys) == 0 {
 		p.ui.notef("nothing vouches for the host key of %s: PuTTY will ask", plan.Server.Name)
 	}
 	name := "osssh-" + args.login.host
