@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -55,8 +56,10 @@ func withDemo(env *testscript.Env) error {
 //
 //	fault JSON                 injects a fault (see demo.Fault)
 //	heal                       takes faults back
-//	calls N [SERVICE [PREFIX]] counts the calls since the last forget
+//	calls N [SERVICE [PREFIX]] counts the calls since the last forget, of all clouds; "-" is any
+//	                           number. Its stdout is "calls: N", "bytes: M" and a line for each
 //	forget                     forgets the calls so far
+//	grow N                     adds N servers that are records only
 //	boot NAME KEYPAIR          makes a server
 func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	cloudOf := func(ts *testscript.TestScript) *demo.Cloud { return ts.Value(cloudKey{}).(*demo.Cloud) }
@@ -69,18 +72,37 @@ func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"boot":   boot,
 		"heal":   func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ClearFaults() },
 		"forget": func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ResetCalls() },
-		"calls": func(ts *testscript.TestScript, _ bool, args []string) {
-			want, err := strconv.Atoi(args[0])
+		"grow": func(ts *testscript.TestScript, _ bool, args []string) {
+			n, err := strconv.Atoi(strings.Join(args, " "))
 			ts.Check(err)
-			var got []string
-			for _, call := range cloudOf(ts).Calls() {
-				if (len(args) < 2 || call.Service == args[1]) && (len(args) < 3 || strings.HasPrefix(call.Path, args[2])) {
-					got = append(got, call.Method+" "+call.Service+call.Path)
-				}
-			}
-			if len(got) != want {
-				ts.Fatalf("%d calls, want %d:\n%s", len(got), want, strings.Join(got, "\n"))
-			}
+			cloudOf(ts).Grow(n)
 		},
+		"calls": func(ts *testscript.TestScript, _ bool, args []string) { count(ts, cloudOf(ts).Calls(), args) },
+	}
+}
+
+// count holds the calls that fit against a number, and tells what they cost.
+func count(ts *testscript.TestScript, calls []demo.Call, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: calls N|- [SERVICE [PREFIX]]")
+	}
+	var got []string
+	var bytes int64
+	for _, call := range calls {
+		if (len(args) < 2 || call.Service == args[1]) && (len(args) < 3 || strings.HasPrefix(call.Path, args[2])) {
+			got = append(got, call.Method+" "+call.Service+call.Path)
+			bytes += call.Bytes
+		}
+	}
+	list := strings.Join(got, "\n")
+	_, err := fmt.Fprintf(ts.Stdout(), "calls: %d\nbytes: %d\n%s\n", len(got), bytes, list)
+	ts.Check(err)
+	if args[0] == "-" {
+		return
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if len(got) != want {
+		ts.Fatalf("%d calls, want %d:\n%s", len(got), want, list)
 	}
 }
