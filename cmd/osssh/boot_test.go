@@ -15,15 +15,20 @@ import (
 
 // boot makes a server like "direct", but with another keypair, by the APIs:
 //
-//	boot NAME KEYPAIR
+//	boot NAME KEYPAIR [KEY=VALUE...]
+//
+// The values are the server's metadata: demo_task and demo_boot say how long
+// nova and the guest take (see internal/demo).
 func boot(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: boot NAME KEYPAIR")
+	if len(args) < 2 {
+		ts.Fatalf("usage: boot NAME KEYPAIR [KEY=VALUE...]")
 	}
-	cloud, err := openstack.Load(openstack.Options{Env: ts.Getenv, Dir: ts.Getenv("WORK"), Home: ts.Getenv("HOME")})
-	ts.Check(err)
-	a := api{ts: ts}
-	a.signIn(cloud)
+	metadata := map[string]string{}
+	for _, word := range args[2:] {
+		key, value, _ := strings.Cut(word, "=")
+		metadata[key] = value
+	}
+	a := signedIn(ts)
 	var servers struct {
 		Servers []struct {
 			Image  struct{ ID string }
@@ -36,9 +41,28 @@ func boot(ts *testscript.TestScript, _ bool, args []string) {
 	like := servers.Servers[0]
 	a.call("POST", a.compute+"/servers", object{"server": object{
 		"name": args[0], "key_name": args[1], "imageRef": like.Image.ID, "flavorRef": like.Flavor.ID,
+		"metadata":        metadata,
 		"networks":        []object{{"uuid": networks.Networks[0].ID}},
 		"security_groups": []object{{"name": "ssh-open"}},
 	}}, nil)
+}
+
+// doAct has nova do something with a server: an action by its name, or "delete".
+//
+//	act NAME ACTION
+func doAct(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: act NAME ACTION")
+	}
+	a := signedIn(ts)
+	var servers struct{ Servers []struct{ ID string } }
+	a.call("GET", a.compute+"/servers?name=^"+args[0]+"$", nil, &servers)
+	url := a.compute + "/servers/" + servers.Servers[0].ID
+	if args[1] == "delete" {
+		a.call("DELETE", url, nil, nil)
+		return
+	}
+	a.call("POST", url+"/action", object{args[1]: nil}, nil)
 }
 
 type object = map[string]any
@@ -47,6 +71,14 @@ type object = map[string]any
 type api struct {
 	ts                      *testscript.TestScript
 	token, compute, network string
+}
+
+func signedIn(ts *testscript.TestScript) *api {
+	cloud, err := openstack.Load(openstack.Options{Env: ts.Getenv, Dir: ts.Getenv("WORK"), Home: ts.Getenv("HOME")})
+	ts.Check(err)
+	a := &api{ts: ts}
+	a.signIn(cloud)
+	return a
 }
 
 func (a *api) signIn(cloud *openstack.Cloud) {

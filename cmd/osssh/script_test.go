@@ -60,7 +60,8 @@ func withDemo(env *testscript.Env) error {
 //	                           number. Its stdout is "calls: N", "bytes: M" and a line for each
 //	forget                     forgets the calls so far
 //	grow N                     adds N servers that are records only
-//	boot NAME KEYPAIR          makes a server
+//	boot NAME KEYPAIR [K=V...] makes a server, with metadata
+//	act NAME ACTION            does something with a server
 func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	cloudOf := func(ts *testscript.TestScript) *demo.Cloud { return ts.Value(cloudKey{}).(*demo.Cloud) }
 	return map[string]func(*testscript.TestScript, bool, []string){
@@ -70,6 +71,9 @@ func demoCommands() map[string]func(*testscript.TestScript, bool, []string) {
 			ts.Check(cloudOf(ts).Inject(fault))
 		},
 		"boot":   boot,
+		"act":    doAct,
+		"groups": bindGroups,
+		"state":  saveState,
 		"heal":   func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ClearFaults() },
 		"forget": func(ts *testscript.TestScript, _ bool, _ []string) { cloudOf(ts).ResetCalls() },
 		"grow": func(ts *testscript.TestScript, _ bool, args []string) {
