@@ -304,3 +304,13 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	t.Time = parsed
 	return err
 }
+
+// FirewallGroup is one firewall group of FWaaS v2.
+type FirewallGroup struct {
+	ID              string   `json:"id"`
+	Name            string   `json:"name"`
+	AdminStateUp    bool     `json:"admin_state_up"`
+	Status          string   `json:"status"` // ACTIVE, INACTIVE, DOWN, ERROR
+	Ports           []string `json:"ports"`
+	IngressPolicyID string   `json:"ingress_firewall_policy_id"` // "": everything is dropped
+}

@@ -1,0 +1,4 @@
+package diagnose
+
+// addressCauses are those that the catalogue numbers with A.
+func addressCauses() []Cause { return nil }

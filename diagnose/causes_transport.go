@@ -1,0 +1,4 @@
+package diagnose
+
+// transportCauses are those that the catalogue numbers with T.
+func transportCauses() []Cause { return nil }
