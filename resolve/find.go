@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ type NotFoundError struct {
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no server %q", e.Name) }
 
-// AmbiguousError says that several servers bear the name.
+// AmbiguousError says that several servers bear the name, or are behind the
+// floating IP.
 type AmbiguousError struct {
 	Name    string
 	Servers []openstack.Server // two or more
@@ -98,24 +100,17 @@ func findByName(ctx context.Context, c *openstack.Client, name string) (openstac
 // findByAddress asks for the floating IP and for the fixed address at once, the
 // floating IP wins. It gives nil where no server has the address.
 func findByAddress(ctx context.Context, c *openstack.Client, address netip.Addr) (*openstack.Server, error) {
-	var device, fixedDevice string
+	var floating, fixed []string // servers
 	asking, asked := errgroup.WithContext(ctx)
-	asking.Go(func() error {
-		ips, err := c.FloatingIPs(asked, url.Values{"floating_ip_address": {address.String()}})
-		if err != nil || len(ips) == 0 || ips[0].PortID == "" {
-			return err
-		}
-		ports, err := c.Ports(asked, url.Values{"id": {ips[0].PortID}})
-		if len(ports) == 1 && err == nil {
-			device = ports[0].DeviceID
-		}
+	asking.Go(func() (err error) {
+		floating, err = serversBehind(asked, c, address)
 		return err
 	})
 	asking.Go(func() error {
 		ports, err := c.Ports(asked, url.Values{"fixed_ips": {"ip_address=" + address.String()}})
 		for _, port := range ports {
 			if hasFixed(port, address) && strings.HasPrefix(port.DeviceOwner, "compute:") {
-				fixedDevice = port.DeviceID
+				fixed = []string{port.DeviceID}
 			}
 		}
 		return err
@@ -123,17 +118,68 @@ func findByAddress(ctx context.Context, c *openstack.Client, address netip.Addr)
 	if err := asking.Wait(); err != nil {
 		return nil, err
 	}
-	if device == "" {
-		device = fixedDevice
+	if len(floating) == 0 {
+		floating = fixed
 	}
-	if device == "" {
+	several := &AmbiguousError{Name: address.String()}
+	for _, id := range floating {
+		server, err := c.Server(ctx, id)
+		if openstack.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		several.Servers = append(several.Servers, *server)
+	}
+	switch len(several.Servers) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &several.Servers[0], nil
+	}
+	return nil, several
+}
+
+// maxBehind bounds how many servers behind one floating IP are looked at.
+const maxBehind = 20
+
+// serversBehind are the servers that a floating IP leads to: one that it is
+// bound to, or those that its forwardings lead to, all of them unless one alone
+// gets the SSH port.
+func serversBehind(ctx context.Context, c *openstack.Client, address netip.Addr) ([]string, error) {
+	ips, err := c.FloatingIPs(ctx, url.Values{"floating_ip_address": {address.String()}})
+	if openstack.IsNotFound(err) || err == nil && (len(ips) == 0 || ips[0].FloatingIPAddress != address) { // no router extension
 		return nil, nil
 	}
-	server, err := c.Server(ctx, device)
-	if openstack.IsNotFound(err) {
+	if err == nil {
+		err = completeForwardings(ctx, c, ips[:1], func(openstack.PortForwarding) bool { return true })
+	}
+	if err != nil {
+		return nil, err
+	}
+	ids := portsBehind(ips[0])
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	return server, err
+	ports, err := c.Ports(ctx, url.Values{"id": ids})
+	var all, ssh []string
+	for _, port := range ports {
+		if !slices.Contains(ids, port.ID) || port.DeviceID == "" || slices.Contains(all, port.DeviceID) {
+			continue
+		}
+		all = append(all, port.DeviceID)
+		for _, f := range ips[0].PortForwardings {
+			if _, leads := externalPort(f, defaultPort); leads && f.InternalPortID == port.ID {
+				ssh = append(ssh, port.DeviceID)
+				break
+			}
+		}
+	}
+	if len(ssh) == 1 {
+		return ssh, err
+	}
+	return all[:min(len(all), maxBehind)], err
 }
 
 func hasFixed(port openstack.Port, address netip.Addr) bool {

@@ -70,7 +70,7 @@ func unboundFrom(ctx context.Context, c *openstack.Client, direction string) ([]
 				unbound = append(unbound, ip)
 			}
 		}
-		if len(page) < limit || page[len(page)-1].PortID != "" {
+		if len(page) != limit || page[len(page)-1].PortID != "" { // longer: this neutron does not page
 			break
 		}
 		query.Set("marker", page[len(page)-1].ID)

@@ -91,6 +91,15 @@ func (n *neutron) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, record{"port_forwardings": append([]record{}, n.forwards[id]...)})
 	case path == "servers/detail":
 		answer(w, record{"servers": append([]record{}, n.records["servers"]...)})
+	case strings.HasPrefix(path, "servers/"):
+		for _, s := range n.records["servers"] {
+			if "servers/"+fmt.Sprint(s["id"]) == path {
+				answer(w, record{"server": s})
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+		answer(w, record{"itemNotFound": record{"code": 404, "message": "Instance could not be found."}})
 	case n.records[path] == nil && path == "floatingips":
 		w.WriteHeader(http.StatusNotFound)
 		answer(w, record{"NeutronError": record{"type": "HTTPNotFound", "message": "The resource could not be found.", "detail": ""}})
@@ -156,6 +165,9 @@ func (r record) fits(query map[string][]string) bool {
 			continue
 		}
 		value := r[key]
+		if addresses, ok := value.([]record); ok && len(addresses) > 0 {
+			value = fmt.Sprintf("ip_address=%v", addresses[0]["ip_address"])
+		}
 		if value == nil {
 			value = ""
 		}

@@ -35,6 +35,9 @@ type Preferences struct {
 	Proxied bool   // the way leads through another host, which may reach what this machine does not
 }
 
+// defaultPort is where sshd listens unless something says otherwise.
+const defaultPort = 22
+
 // SSHPort is the port on which the server's sshd listens.
 func SSHPort(server openstack.Server, given int) int {
 	if given != 0 {
@@ -43,7 +46,7 @@ func SSHPort(server openstack.Server, given int) int {
 	if port, err := strconv.ParseUint(server.Metadata["osssh_port"], 10, 16); err == nil && port > 0 {
 		return int(port)
 	}
-	return 22
+	return defaultPort
 }
 
 // Rank gives the addresses worth dialling, best first. What is left out cannot
