@@ -13,8 +13,8 @@ type ClosingQuery struct {
 	Ports     []openstack.Port          // that bear the marked ones of them; more do no harm
 	// Pick chooses among the rules that bear a mark.
 	Pick func(Rule, Mark) bool
-	// ServerID names a server whose groups go even where no rule is left in them.
-	ServerID string
+	// Servers are those by id whose groups go even where no rule is left in them.
+	Servers []string
 }
 
 // Closing is what has to be done, in this order: delete the rules, take the
@@ -59,7 +59,7 @@ func PlanClosing(q ClosingQuery) Closing {
 			}
 		}
 		m, own := ParseMark(g.Description)
-		if !own || picked == 0 && m.ServerID != q.ServerID {
+		if !own || picked == 0 && !slices.Contains(q.Servers, m.ServerID) {
 			continue
 		}
 		kept := KeptGroup{Group: g, Rules: len(g.Rules) - picked, Named: q.naming(g.ID)}

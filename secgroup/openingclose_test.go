@@ -92,7 +92,7 @@ func TestPlanClosing(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := PlanClosing(ClosingQuery{
-				ProjectID: project, Groups: test.groups, Ports: test.ports, ServerID: test.server,
+				ProjectID: project, Groups: test.groups, Ports: test.ports, Servers: []string{test.server},
 				Pick: func(_ Rule, m Mark) bool {
 					return test.server == "" && m.Expired(closingTime) || m.ServerID == test.server
 				},

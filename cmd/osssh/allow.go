@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,7 @@ type door struct {
 	verdict   secgroup.Verdict
 	port      openstack.Port
 	groups    []openstack.SecurityGroup
+	patience  time.Duration // how long SSH is waited for
 }
 
 func (d *door) name() string { return d.plan.Server.Name }
@@ -179,7 +181,7 @@ func (p *process) findDoor(o allowOptions, given netip.Prefix) (*door, error) {
 	if o.address != "" {
 		request.Choice = resolve.ParseChoice(o.address)
 	}
-	d := &door{}
+	d := &door{patience: cmp.Or(settings.ConnectTimeout(), answerPatience)}
 	err = p.anywhere(o.name, func(name string) error {
 		config, err := p.reachConfig()
 		if err != nil {

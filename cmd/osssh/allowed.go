@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// answerPatience is how long SSH is waited for: neutron's agents take a
-	// second or two to do what the API has taken.
+	// answerPatience is how long SSH is waited for, unless ConnectTimeout says
+	// otherwise: neutron's agents take a second or two to do what the API has taken.
 	answerPatience = 30 * time.Second
 	// answerTry bounds one connection: its packets may have been dropped just
 	// before the rule was there.
@@ -104,7 +104,7 @@ func (p *process) awaitAnswer(d *door, from netip.Prefix) error {
 	}
 	p.ui.stage("waiting until SSH answers at " + d.candidate.Address.String())
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(p.ctx, answerPatience)
+	ctx, cancel := context.WithTimeout(p.ctx, d.patience)
 	defer cancel()
 	for {
 		try, done := context.WithTimeout(ctx, answerTry)

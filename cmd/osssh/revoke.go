@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -50,7 +51,7 @@ func revokeCommand(p *process) *cli.Command {
 }
 
 func (p *process) revoke(o revokeOptions) error {
-	client, server, err := p.revokedServer(o)
+	client, servers, err := p.revokedServers(o)
 	if err != nil {
 		return err
 	}
@@ -60,9 +61,9 @@ func (p *process) revoke(o revokeOptions) error {
 		return err
 	}
 	now := time.Now()
-	q.ServerID = server.ID
+	q.Servers = servers
 	q.Pick = func(_ secgroup.Rule, m secgroup.Mark) bool {
-		return o.expired && m.Expired(now) || m.ServerID == server.ID
+		return o.expired && m.Expired(now) || slices.Contains(servers, m.ServerID)
 	}
 	closing := secgroup.PlanClosing(q)
 	p.sayKept(closing)
@@ -81,13 +82,15 @@ func (p *process) revoke(o revokeOptions) error {
 	return p.sayClosed(closing, failed)
 }
 
-// revokedServer finds the server by its name. One that is gone has left its
-// group behind: then its id, or the last one of that name, is enough.
-func (p *process) revokedServer(o revokeOptions) (client *openstack.Client, server openstack.Server, err error) {
+// revokedServers finds the server by its name, and gives its id. One that is
+// gone has left its group behind: then its id is enough, or all of that name are
+// meant.
+func (p *process) revokedServers(o revokeOptions) (client *openstack.Client, ids []string, err error) {
 	if o.expired {
 		client, err = p.signIn()
-		return client, server, err
+		return client, nil, err
 	}
+	var server openstack.Server
 	err = p.anywhere(o.name, func(name string) error {
 		if client, err = p.signIn(); err != nil {
 			return err
@@ -102,12 +105,15 @@ func (p *process) revokedServer(o revokeOptions) (client *openstack.Client, serv
 	case errors.As(err, &several):
 		server, err = p.ui.chooseServer(p.ctx, several)
 	case errors.As(err, &missing) && secgroup.IsServerID(missing.Name):
-		return client, openstack.Server{ID: missing.Name}, nil
-	case errors.As(err, &missing) && len(missing.Deleted) == 1:
-		p.ui.notef("%s was deleted (%s)", missing.Name, missing.Deleted[0].ID)
-		return client, missing.Deleted[0], nil
+		return client, []string{missing.Name}, nil
+	case errors.As(err, &missing) && len(missing.Deleted) > 0:
+		for _, gone := range missing.Deleted {
+			p.ui.notef("%s was deleted (%s)", missing.Name, gone.ID)
+			ids = append(ids, gone.ID)
+		}
+		return client, ids, nil
 	}
-	return client, server, err
+	return client, []string{server.ID}, err
 }
 
 // sayKept tells which groups stay though they were made by osssh.
