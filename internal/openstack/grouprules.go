@@ -84,8 +84,10 @@ func refusedCreation(what string, err error) error {
 	if !errors.As(err, &api) || api.Status != http.StatusConflict || !strings.Contains(api.Message, "Quota exceeded") {
 		return err
 	}
-	if rule := "security_group_rule"; strings.Contains(api.Message, "'"+rule+"'") {
-		what = rule
+	for _, resource := range []string{"security_group", "security_group_rule"} {
+		if strings.Contains(api.Message, "'"+resource+"'") {
+			what = resource
+		}
 	}
 	return &QuotaError{What: what, Err: err}
 }
