@@ -65,7 +65,7 @@ func (n *neutron) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-func connect(t *testing.T, n *neutron) *openstack.Client {
+func connect(t *testing.T, n http.Handler) *openstack.Client {
 	t.Helper()
 	server := httptest.NewServer(n)
 	t.Cleanup(server.Close)
