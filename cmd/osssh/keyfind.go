@@ -138,6 +138,8 @@ func howWords(how keystore.How) string {
 		return "it is the keypair's public key"
 	case keystore.ByPubFile:
 		return "the .pub beside it is the public key"
+	case keystore.ByExplicit:
+		return "it was named by -i or IdentityFile"
 	case keystore.ByName:
 		return "it bears the keypair's name"
 	}

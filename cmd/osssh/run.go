@@ -104,6 +104,7 @@ func newApp(p *process) *cli.App {
 		Commands: []*cli.Command{
 			sshCommand(p),
 			listCommand(p),
+			resolveCommand(p),
 			allowCommand(p),
 			revokeCommand(p),
 			keyCommand(p),

@@ -39,6 +39,8 @@ type sshArgs struct {
 	wait       time.Duration // --wait: 0 = not given
 	start      bool          // --start
 	command    string        // as it is sent; "" = a shell
+
+	own map[string]*bool // long flags of a command that shares those of a login
 }
 
 // usageError is a command line that cannot be read.
@@ -59,30 +61,37 @@ const (
 // flags of osssh may stand wherever a flag of ssh may.
 func parseSSHArgs(words []string, g globals) (*sshArgs, error) {
 	a := &sshArgs{globals: g, quiet: g.quiet}
+	if err := a.parse(words); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *sshArgs) parse(words []string) error {
 	rest, ended, err := a.flags(words)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(rest) == 0 {
-		return nil, &usageError{"no instance named"}
+		return &usageError{"no instance named"}
 	}
 	if err := a.destination(rest[0]); err != nil {
-		return nil, err
+		return err
 	}
 	rest = rest[1:]
 	if !ended {
 		if rest, _, err = a.flags(rest); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if a.user != "" && !validUser(a.user) {
-		return nil, &usageError{fmt.Sprintf("bad user %q", a.user)}
+		return &usageError{fmt.Sprintf("bad user %q", a.user)}
 	}
 	if a.quiet {
 		a.verbose = 0
 	}
 	a.command = strings.Join(rest, " ")
-	return a, nil
+	return nil
 }
 
 // flags takes the flags at the front of words and gives what follows them. It
@@ -127,6 +136,9 @@ func (a *sshArgs) toggle(name string) *bool {
 		return &a.noJump
 	case "start":
 		return &a.start
+	}
+	if own := a.own[name]; own != nil {
+		return own
 	}
 	return a.globals.toggle(name)
 }

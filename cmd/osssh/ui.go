@@ -31,6 +31,7 @@ type ui struct {
 	debug    bool
 	verbose  int
 	batch    bool // nothing may be asked
+	noChoice bool // of several servers none may be chosen
 }
 
 // settle takes what the flags say of how much is said.
@@ -208,6 +209,9 @@ func (u *ui) chooseServer(ctx context.Context, several *resolve.AmbiguousError) 
 
 // choose asks which one of several lines is meant.
 func (u *ui) choose(ctx context.Context, question string, lines []string) (chosen int, err error) {
+	if u.noChoice {
+		return 0, terminal.ErrNoTerminal
+	}
 	for i, line := range lines {
 		lines[i] = terminal.Sanitize(line)
 	}

@@ -13,26 +13,88 @@ import (
 // and the command that mends it. Rules that admit it have no words.
 func verdictWords(v reach.Verdict) (cause, fix string) {
 	if v.Err != nil {
-		return fmt.Sprintf("security groups could not be checked: %s", explain(v.Err).what), ""
+		return reasonWords(v), ""
+	}
+	if !speaksAgainst(v.Rules) {
+		return "", ""
 	}
 	sure := "certain"
 	if !v.Rules.Certain() {
 		sure = "probable"
 	}
-	if v.Rules.Likely() != secgroup.Deny && v.Rules.Reason != secgroup.SourceUnknown {
-		return "", ""
+	cause, fix = denialWords(v)
+	return fmt.Sprintf("%s [%s]", cause, sure), fix
+}
+
+func speaksAgainst(v secgroup.Verdict) bool {
+	return v.Likely() == secgroup.Deny || v.Reason == secgroup.SourceUnknown
+}
+
+// reasonWords says what the rules' answer for a candidate rests on, whatever it is.
+func reasonWords(v reach.Verdict) string {
+	switch {
+	case v.Err != nil:
+		return fmt.Sprintf("security groups could not be checked: %s", explain(v.Err).what)
+	case v.Rules.Reason == secgroup.NotEvaluated:
+		return "it is not known which port this address leads to"
+	case speaksAgainst(v.Rules):
+		cause, _ := denialWords(v)
+		return cause
+	case v.Rules.Rule == nil && v.Rules.Answer == secgroup.Allow:
+		return unfilteredWords(v.Rules.Reason)
 	}
+	return admissionWords(v.Rules, int(v.Candidate.Inside.Port()))
+}
+
+// admissionWords names the rule that admits, or may, and what is in doubt.
+func admissionWords(v secgroup.Verdict, port int) string {
+	switch {
+	case v.Answer == secgroup.Unknown && len(v.Unreadable) > 0:
+		return fmt.Sprintf("security group %s may not be read, and may hold the rule", shortID(v.Unreadable[0]))
+	case v.Rule == nil:
+		return "no rule admits it, but not every network driver filters such a port"
+	case v.Reason == secgroup.RuleUnreadable:
+		return fmt.Sprintf("rule %s of %s is not as neutron writes one", shortID(v.Rule.ID), v.Rule.GroupName)
+	}
+	from := fromWords(v.Rule.Admits())
+	if v.Rule.Admits().Anywhere() {
+		from = "anywhere"
+	}
+	return fmt.Sprintf("%s admits tcp/%d from %s (rule %s)", v.Rule.GroupName, port, from, shortID(v.Rule.ID)) + doubtWords(v.Reason)
+}
+
+// doubtWords say why a rule may admit a source, and may not.
+func doubtWords(r secgroup.Reason) string {
+	switch r {
+	case secgroup.PairAdmits:
+		return ", as an allowed-address pair"
+	case secgroup.MembersUnreadable:
+		return ", whose members may not be read"
+	case secgroup.PairsUnknown:
+		return "; whether an allowed-address pair counts depends on the network driver"
+	case secgroup.AddressGroupUnreadable:
+		return ", which may not be read"
+	case secgroup.ProtocolZero:
+		return "; whether protocol 0 means all depends on the network driver"
+	case secgroup.ReplyUncertain:
+		return ", but the group is stateless and may not let the reply out"
+	}
+	return ""
+}
+
+// denialWords says what stands in the way, and the command that mends it.
+func denialWords(v reach.Verdict) (cause, fix string) {
 	port := int(v.Candidate.Inside.Port())
 	switch v.Rules.Reason {
 	case secgroup.NoGroups:
-		return fmt.Sprintf("the port has no security group, so nothing is let in [%s]", sure),
+		return "the port has no security group, so nothing is let in",
 			"openstack port set --security-group GROUP " + quote(v.Candidate.PortID)
 	case secgroup.SourceUnknown:
 		rule := v.Rules.Rule
-		return fmt.Sprintf("security group %s admits tcp/%d only from %s, and you may come from elsewhere (rule %s) [%s]",
-			rule.GroupName, port, fromWords(rule.Admits()), shortID(rule.ID), sure), mend(port, "YOUR-ADDRESS/32", rule.GroupName)
+		return fmt.Sprintf("security group %s admits tcp/%d only from %s, and you may come from elsewhere (rule %s)",
+			rule.GroupName, port, fromWords(rule.Admits()), shortID(rule.ID)), mend(port, "YOUR-ADDRESS/32", rule.GroupName)
 	case secgroup.StatelessReply:
-		return fmt.Sprintf("security group %s is stateless, and no egress rule lets the reply out [%s]", v.Rules.Rule.GroupName, sure),
+		return fmt.Sprintf("security group %s is stateless, and no egress rule lets the reply out", v.Rules.Rule.GroupName),
 			"openstack security group rule create --egress --protocol tcp --dst-port 1024:65535 " + quote(v.Rules.Rule.GroupName)
 	}
 	from := "YOUR-ADDRESS/32"
@@ -40,16 +102,16 @@ func verdictWords(v reach.Verdict) (cause, fix string) {
 		from = netip.PrefixFrom(v.Source, v.Source.BitLen()).String()
 	}
 	if v.Rules.Miss == nil {
-		return fmt.Sprintf("no security group of the port admits tcp/%d [%s]", port, sure), mend(port, from, "GROUP")
+		return fmt.Sprintf("no security group of the port admits tcp/%d", port), mend(port, from, "GROUP")
 	}
-	return missedRule(v, port, sure), mend(port, from, v.Rules.Miss.Rule.GroupName)
+	return missedRule(v, port), mend(port, from, v.Rules.Miss.Rule.GroupName)
 }
 
 // missedRule says what the nearest rule lacks.
-func missedRule(v reach.Verdict, port int, sure string) string {
+func missedRule(v reach.Verdict, port int) string {
 	miss := v.Rules.Miss
 	admits := miss.Rule.Admits()
-	where := fmt.Sprintf("(security group %s, rule %s) [%s]", miss.Rule.GroupName, shortID(miss.Rule.ID), sure)
+	where := fmt.Sprintf("(security group %s, rule %s)", miss.Rule.GroupName, shortID(miss.Rule.ID))
 	if miss.Only(secgroup.Remote) {
 		you := "you come from elsewhere"
 		if v.Source.IsValid() {
