@@ -83,7 +83,7 @@ func (c *Config) through(ctx context.Context, r Request, id, name string, to net
 	if err != nil {
 		return nil, nil, err
 	}
-	jump := Request{Name: id, Settings: settings, NoJump: true, patience: jumpPatience, trail: append(r.trail[:len(r.trail):len(r.trail)], id)}.settle()
+	jump := Request{Name: id, Family: r.Family, Settings: settings, NoJump: true, patience: jumpPatience, trail: append(r.trail[:len(r.trail):len(r.trail)], id)}.settle()
 	_, known := c.Memory.recall(id)
 	client, plan, err := open(ctx, c, jump, startLookup(ctx, c, id, !known))
 	if err != nil {

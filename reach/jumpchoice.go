@@ -125,7 +125,7 @@ func (f jumpFacts) pairs(near, port openstack.Port) []Jump {
 	var jumps []Jump
 	for _, from := range near.FixedIPs {
 		for _, to := range port.FixedIPs {
-			if from.IPAddress.Is4() != to.IPAddress.Is4() || to.IPAddress.IsLinkLocalUnicast() {
+			if from.IPAddress.Is4() != to.IPAddress.Is4() || to.IPAddress.IsLinkLocalUnicast() || !f.from.Takes(to.IPAddress) {
 				continue
 			}
 			jumps = append(jumps, Jump{

@@ -60,7 +60,7 @@ func (p *Plan) Jumps(ctx context.Context) ([]Jump, error) {
 // rules uncertain, and is no error.
 func (p *Plan) gatherJumpFacts(ctx context.Context, client *openstack.Client) (jumpFacts, error) {
 	f := jumpFacts{port: resolve.SSHPort(p.Server, p.request.Port), source: p.config.sourceFor,
-		from: resolve.Preferences{Cloud: p.config.Cloud, Local: p.config.Local}}
+		from: resolve.Preferences{Cloud: p.config.Cloud, Local: p.config.Local, Family: p.request.Family}}
 	var err error
 	if f.ways, err = p.facts.Ways(); err != nil {
 		return f, err

@@ -38,6 +38,11 @@ type Preferences struct {
 // defaultPort is where sshd listens unless something says otherwise.
 const defaultPort = 22
 
+// Takes says whether an address is of the wanted family.
+func (p Preferences) Takes(address netip.Addr) bool {
+	return p.Family == 0 || (p.Family == 4) == address.Is4()
+}
+
 // SSHPort is the port on which the server's sshd listens.
 func SSHPort(server openstack.Server, given int) int {
 	if given != 0 {
@@ -116,8 +121,7 @@ func (r *ranking) at(address netip.Addr) netip.AddrPort {
 // are those that a choice of it may mean.
 func (r *ranking) add(c ranked, networks ...openstack.Network) {
 	address := c.Address.Addr()
-	if !address.IsValid() || address.IsUnspecified() || address.IsMulticast() || !r.Choice.admits(c.Candidate, networks) ||
-		r.Family == 4 && !address.Is4() || r.Family == 6 && !address.Is6() {
+	if !address.IsValid() || address.IsUnspecified() || address.IsMulticast() || !r.Choice.admits(c.Candidate, networks) || !r.Takes(address) {
 		return
 	}
 	c.Why = c.usual
