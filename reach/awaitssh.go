@@ -42,6 +42,12 @@ type bootLog struct {
 	over  time.Time // when the boot was first seen to be over; zero: it is not
 }
 
+// longOver says whether the boot has been over for long enough that it is not
+// what keeps an address silent.
+func (b bootLog) longOver() bool {
+	return !b.over.IsZero() && time.Since(b.over) > settledPatience
+}
+
 // untilReady waits until SSH answers and until the console has told the host
 // keys that a login would ask for. What was explored before that is explored
 // again.
@@ -126,7 +132,7 @@ func (w *wait) follow(ctx context.Context, p *Plan, heard *atomic.Bool) error {
 		if err := w.listen(ctx); err != nil {
 			return err
 		}
-		if over := w.boot.over; !over.IsZero() && time.Since(over) > settledPatience && !heard.Load() {
+		if !heard.Load() && w.boot.longOver() {
 			return errNotTheBoot
 		}
 		if err := sleep(ctx, pause); err != nil {
@@ -162,7 +168,7 @@ func (w *wait) listen(ctx context.Context) error {
 // lacksHostKeys says whether a login would ask about a host key that a boot
 // which may be under way has yet to print.
 func (w *wait) lacksHostKeys(p *Plan) bool {
-	if len(p.hostKeys.memory) > 0 || p.hostKeys.boot.HasHostKeys() {
+	if len(p.hostKeys.memory) > 0 || p.hostKeys.boot.HasHostKeys() || w.boot.HasHostKeys() {
 		return false
 	}
 	return w.looked || time.Since(w.server.LaunchedAt.Time) < youngFor

@@ -195,6 +195,9 @@ var argsCases = []argsCase{
 	// Long flags.
 	{line: "--os-cloud prod web", want: sshArgs{host: "web", globals: globals{cloud: "prod"}}, own: longFlag},
 	{line: "web --os-cloud prod ls", want: sshArgs{host: "web", globals: globals{cloud: "prod"}, command: "ls"}, own: longFlag},
+	{line: "--wait web", want: sshArgs{host: "web", wait: defaultWait}, own: longFlag},
+	{line: "--wait=90s --start web ls --wait", want: sshArgs{host: "web", wait: 90 * time.Second, start: true, command: "ls --wait"}, own: longFlag},
+	{line: "web --wait 90s", want: sshArgs{host: "web", wait: defaultWait, command: "90s"}, own: longFlag},
 	{line: "web --os-cloud=prod", want: sshArgs{host: "web", globals: globals{cloud: "prod"}}, own: longFlag},
 	{line: "-t --debug web --no-cache -v ls --debug", own: longFlag,
 		want: sshArgs{host: "web", tty: ttyYes, verbose: 1, command: "ls --debug", globals: globals{debug: true, noCache: true}}},
