@@ -187,41 +187,54 @@ func typeOf(algorithm string) string {
 	return algorithm
 }
 
-// verify rules on a presented key and carries the ruling out. A revoked key is
-// refused whoever else vouches for it; a certificate of a trusted authority
-// vouches for itself.
+// verify rules on a presented key and carries the ruling out.
 func (h hostKeys) verify(ctx context.Context, candidate connect.Candidate, key ssh.PublicKey) error {
-	err := h.vouched(candidate, key)
-	var revoked *sshconfig.RevokedKeyError
-	if errors.As(err, &revoked) {
-		return h.refused(key, HostKeyRefusedError{Revoked: &revoked.Line})
+	ruling, err := h.judge(ctx, candidate, key)
+	if err != nil || ruling == Accept {
+		return err
 	}
-	if certificate, ok := key.(*ssh.Certificate); ok {
-		if err == nil {
-			return nil
-		}
-		key = certificate.Key
-	}
-	switch Rule(h.boot, h.memory, key) {
-	case Accept:
-		return nil
-	case Remember:
-		h.remember(key)
-		return nil
+	key = plainKey(key)
+	switch ruling {
 	case Replace:
 		h.config.note(Note{Kind: HostKeyReplaced, Server: h.server, Key: key})
-		h.remember(key)
-		return nil
-	case RefuseByConsole:
-		return h.refused(key, HostKeyRefusedError{ByConsole: true})
-	case RefuseByMemory:
-		return h.refused(key, HostKeyRefusedError{Action: h.lastRenewal(ctx)})
-	}
-	if err := h.config.accept(ctx, h.settings, HostKeyQuestion{Name: h.server.Name, Candidate: candidate, Key: key}); err != nil {
-		return err
+	case Ask:
+		if err := h.config.accept(ctx, h.settings, HostKeyQuestion{Name: h.server.Name, Candidate: candidate, Key: key}); err != nil {
+			return err
+		}
 	}
 	h.remember(key)
 	return nil
+}
+
+// judge rules on a presented key. A revoked key is refused whoever else vouches
+// for it; a certificate of a trusted authority vouches for itself. A refusal is
+// a *HostKeyRefusedError.
+func (h hostKeys) judge(ctx context.Context, candidate connect.Candidate, key ssh.PublicKey) (Ruling, error) {
+	err := h.vouched(candidate, key)
+	var revoked *sshconfig.RevokedKeyError
+	if errors.As(err, &revoked) {
+		return RefuseByMemory, h.refused(key, HostKeyRefusedError{Revoked: &revoked.Line})
+	}
+	if _, ok := key.(*ssh.Certificate); ok && err == nil {
+		return Accept, nil
+	}
+	key = plainKey(key)
+	ruling := Rule(h.boot, h.memory, key)
+	switch ruling {
+	case RefuseByConsole:
+		return ruling, h.refused(key, HostKeyRefusedError{ByConsole: true})
+	case RefuseByMemory:
+		return ruling, h.refused(key, HostKeyRefusedError{Action: h.lastRenewal(ctx)})
+	}
+	return ruling, nil
+}
+
+// plainKey is the key that a certificate is for, or the key itself.
+func plainKey(key ssh.PublicKey) ssh.PublicKey {
+	if certificate, ok := key.(*ssh.Certificate); ok {
+		return certificate.Key
+	}
+	return key
 }
 
 // vouched asks the authorities and the revoked keys of the user's files.
@@ -267,6 +280,9 @@ func (c *Config) accept(ctx context.Context, s *sshconfig.Settings, q HostKeyQue
 // remember writes down every key that the console told, or the presented one. A
 // login does not fail for a disk that is full.
 func (h hostKeys) remember(key ssh.PublicKey) {
+	if h.config.ReadOnly {
+		return
+	}
 	keys := h.boot.HostKeys
 	if len(keys) == 0 {
 		keys = []ssh.PublicKey{key}

@@ -244,6 +244,9 @@ func (h *hop) verify(ctx context.Context, candidate connect.Candidate, key ssh.P
 	if err := h.config.accept(ctx, s, HostKeyQuestion{Name: h.name, Candidate: candidate, Key: unknown.Key}); err != nil {
 		return err
 	}
+	if h.config.ReadOnly {
+		return nil
+	}
 	if err := sshconfig.Add(h.file, h.name, unknown.Key, sshconfig.WriteOptions{Hash: s.HashKnownHosts()}); err != nil {
 		h.config.note(Note{Kind: HostKeyNotRemembered, What: h.name, Err: err})
 	}

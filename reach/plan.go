@@ -148,12 +148,27 @@ func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan fun
 // is the context's end.
 func explore(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server,
 	scan func() (*keystore.Index, error)) (*Plan, error) {
+	p := locate(ctx, c, r, client, server, scan)
+	p.complete(ctx)
+	return p, ctx.Err()
+}
+
+// locate begins to ask for all of it, and waits for the addresses.
+func locate(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server,
+	scan func() (*keystore.Index, error)) *Plan {
 	p := &Plan{Server: server, config: c, request: r, facts: resolve.Gather(ctx, client, server), scan: scan}
 	if !mayAnswer(server) {
 		p.problem(&StateError{server})
 	}
 	c.stage("asking for addresses and keys of " + server.Name)
 	p.problem(p.findAddresses(ctx))
+	return p
+}
+
+// complete waits for the host keys, the user and the key. A console log that has
+// not come when ctx ends says nothing.
+func (p *Plan) complete(ctx context.Context) {
+	c, r, server := p.config, p.request, p.Server
 	var err error
 	p.hostKeys, err = recallHostKeys(c, r, server)
 	p.problem(err)
@@ -167,8 +182,7 @@ func explore(ctx context.Context, c *Config, r Request, client *openstack.Client
 	if r.User != "" {
 		p.Login = resolve.Login{User: r.User, From: "given"}
 	}
-	p.problem(p.findKey(scan))
-	return p, ctx.Err()
+	p.problem(p.findKey(p.scan))
 }
 
 func (p *Plan) problem(err error) {

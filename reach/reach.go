@@ -34,6 +34,7 @@ type Config struct {
 	Agent      func(socket string) agent.ExtendedAgent // for ssh_config's IdentityAgent; nil where none answers
 	Shell      sshconfig.Shell                         // that runs a ProxyCommand
 	LocalUser  string
+	ReadOnly   bool // no host key is written down; Memory is not to be given then
 	// SettingsOf evaluates the user's ssh_config for another name than the
 	// request's: a jump host, or each server of a Survey.
 	SettingsOf func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error)

@@ -307,6 +307,12 @@ func (w *watch) withoutDetour(err *connect.DialError) (*connect.DialError, error
 
 // Verdicts asks the security groups about every candidate.
 func (p *Plan) Verdicts(ctx context.Context) []Verdict {
+	return p.VerdictsFrom(ctx, func(c resolve.Candidate) netip.Addr { return p.sourceFor(c.Address) })
+}
+
+// VerdictsFrom is Verdicts for whom source says that the port behind a candidate
+// sees; zero where that is not known.
+func (p *Plan) VerdictsFrom(ctx context.Context, source func(resolve.Candidate) netip.Addr) []Verdict {
 	ways, err := p.facts.Ways()
 	groups, groupsErr := p.facts.Groups()
 	var facts secgroup.Facts
@@ -318,7 +324,7 @@ func (p *Plan) Verdicts(ctx context.Context) []Verdict {
 	}
 	verdicts := make([]Verdict, len(p.Candidates))
 	for i, candidate := range p.Candidates {
-		verdicts[i] = Verdict{Candidate: candidate, Source: p.sourceFor(candidate.Address), Err: err}
+		verdicts[i] = Verdict{Candidate: candidate, Source: source(candidate), Err: err}
 		if err == nil {
 			verdicts[i].Rules = Evaluate(candidate, verdicts[i].Source, ways.Ports, groups, facts)
 		}

@@ -31,8 +31,9 @@ type Facts struct {
 	Keypair func() (*openstack.Keypair, error)
 	// Image is what it was made from, or what its boot volume says of that.
 	Image func() (openstack.Image, error)
-	// Console is its console log, read.
-	Console func() (console.Log, error)
+	// Console is its console log, read; ConsoleText is it as nova gives it.
+	Console     func() (console.Log, error)
+	ConsoleText func() (string, error)
 }
 
 // Ways are the ports of a server with what leads to them.
@@ -56,6 +57,7 @@ func Gather(ctx context.Context, c *openstack.Client, server openstack.Server) *
 		unbound = ask(func() ([]openstack.FloatingIP, error) { return unboundFloatingIPs(ctx, c) })
 	}
 	ways := ask(func() (Ways, error) { return gatherWays(ctx, c, ports, unbound) })
+	text := ask(func() (string, error) { return c.Console(ctx, server.ID, -1) })
 	return &Facts{
 		Server:   server,
 		Ways:     ways,
@@ -64,9 +66,10 @@ func Gather(ctx context.Context, c *openstack.Client, server openstack.Server) *
 		Keypair:  ask(func() (*openstack.Keypair, error) { return gatherKeypair(ctx, c, server) }),
 		Image:    ask(func() (openstack.Image, error) { return gatherImage(ctx, c, server) }),
 		Console: ask(func() (console.Log, error) {
-			text, err := c.Console(ctx, server.ID, -1)
-			return console.Parse(text), err
+			log, err := text()
+			return console.Parse(log), err
 		}),
+		ConsoleText: text,
 	}
 }
 

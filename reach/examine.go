@@ -1,0 +1,76 @@
+package reach
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+
+	"osssh/connect"
+	"osssh/internal/openstack"
+	"osssh/resolve"
+	"osssh/sshconfig"
+)
+
+// The steps of a login one by one, for who wants to see where it ends.
+
+// Locate is Explore for a server that is found, as far as its addresses: these
+// can be dialled while Complete waits for the rest. All of it is asked for
+// within ctx.
+func Locate(ctx context.Context, c *Config, r Request, client *openstack.Client, server openstack.Server) *Plan {
+	r = r.settle()
+	return locate(ctx, c, r, client, server, scanKeys(ctx, c, r))
+}
+
+// Complete adds the host keys, the user and the keys to a plan of Locate. A
+// console log that has not come when ctx ends says nothing.
+func (p *Plan) Complete(ctx context.Context) { p.complete(ctx) }
+
+// Facts are the APIs' answers about the server.
+func (p *Plan) Facts() *resolve.Facts { return p.facts }
+
+// Vouch rules on a host key that a server presents, and does nothing about it:
+// Ask means that a login would ask the user. The errors are
+// *HostKeyRefusedError, and ErrStrict where the user must not be asked.
+func (p *Plan) Vouch(ctx context.Context, candidate connect.Candidate, key ssh.PublicKey) (Ruling, error) {
+	ruling, err := p.hostKeys.judge(ctx, candidate, key)
+	if err == nil && ruling == Ask && p.request.Settings.StrictHostKeyChecking() == sshconfig.CheckStrict {
+		err = fmt.Errorf("%w: %w", ErrStrict, connect.ErrStop)
+	}
+	return ruling, err
+}
+
+// HostKeyAlgorithms are those that a login offers, best first.
+func (p *Plan) HostKeyAlgorithms() []string { return p.hostKeys.algorithms() }
+
+// MayDetour says whether a login looks for a jump host where the addresses are
+// silent: not where the user or ssh_config names the way.
+func (p *Plan) MayDetour() bool { return p.mayDetour() }
+
+// Through is the way that the user prescribes: a function that dials by it, nil
+// where there is none, and one that ends the hosts on it.
+func (p *Plan) Through(ctx context.Context) (dial func(context.Context, resolve.Candidate) (net.Conn, error), end func(), err error) {
+	request := p.request
+	request.User = p.Login.User
+	way, end, err := p.config.way(ctx, request)
+	if err != nil || way == nil {
+		return nil, end, err
+	}
+	return func(ctx context.Context, c resolve.Candidate) (net.Conn, error) {
+		return way.to(cmp.Or(p.far, c.Address.String()), request.connectTimeout())(ctx)
+	}, end, nil
+}
+
+// DialJump logs in to a jump host and connects to the server from there. The
+// second function ends the jump host's connection.
+func (p *Plan) DialJump(ctx context.Context, jump Jump) (net.Conn, func(), error) {
+	return p.config.through(ctx, p.request, jump.Server.ID, jump.Server.Name, jump.To)
+}
+
+// Remembered is the address of the last login by a name, and the server's id.
+func (m *Memory) Remembered(name string) (resolve.Candidate, string, bool) {
+	past, ok := m.recall(name)
+	return resolve.Candidate{Address: past.Address, Why: past.Why}, past.ServerID, ok
+}
