@@ -55,6 +55,7 @@ type Client struct {
 	options  ClientOptions
 	provider *gophercloud.ProviderClient // carries no token: each request brings its own
 	calls    atomic.Int64
+	ahead    atomic.Int64
 	secrets  secrets
 
 	mu      sync.Mutex // guards session, never held during a call
@@ -74,7 +75,7 @@ func Connect(ctx context.Context, cloud *Cloud, o ClientOptions) (*Client, error
 		o.Timeout = callTimeout
 	}
 	c := &Client{cloud: cloud, options: o, renewing: make(turn, 1), learning: make(turn, 1)}
-	transport, err := newTransport(cloud.TLS, o, &c.calls)
+	transport, err := newTransport(cloud.TLS, o, &c.calls, &c.ahead)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +119,10 @@ func (c *Client) Scope() string {
 
 // Calls counts the HTTP exchanges so far, retries and token requests included.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
+
+// Ahead is how far the clock of the last service that answered is ahead of this
+// machine's, good to about a second; 0 before any answer.
+func (c *Client) Ahead() time.Duration { return time.Duration(c.ahead.Load()) }
 
 func (c *Client) current() *session {
 	c.mu.Lock()

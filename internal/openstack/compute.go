@@ -67,6 +67,13 @@ func (c *Client) servers(ctx context.Context, filter url.Values) iter.Seq2[[]Ser
 	}, func(s Server) string { return s.ID })
 }
 
+// ListsServers says whether nova lists servers by id and name, which it does
+// without neutron; GET /servers/detail asks neutron for each one's groups
+// (nova.api.openstack.compute.views.servers).
+func (c *Client) ListsServers(ctx context.Context) error {
+	return c.nova(ctx, request{path: "servers", query: url.Values{"limit": {"1"}}}, &answer{key: "servers", into: &[]struct{}{}})
+}
+
 // Interfaces gives a server's ports as nova knows them, for where neutron is
 // out of reach.
 func (c *Client) Interfaces(ctx context.Context, serverID string) ([]Interface, error) {

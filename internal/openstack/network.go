@@ -52,6 +52,14 @@ func (c *Client) SecurityGroups(ctx context.Context, filter url.Values) ([]Secur
 	return neutronList(ctx, c, "security-groups", filter, func(g SecurityGroup) string { return g.ID })
 }
 
+// FirewallGroups lists the firewall groups of FWaaS v2; 404 where neutron lacks
+// that extension.
+func (c *Client) FirewallGroups(ctx context.Context) ([]FirewallGroup, error) {
+	var found []FirewallGroup
+	err := c.neutron(ctx, request{path: "fwaas/firewall_groups"}, &answer{key: "firewall_groups", into: &found})
+	return found, err
+}
+
 // AddressGroup gives one address group by its id.
 func (c *Client) AddressGroup(ctx context.Context, id string) (*AddressGroup, error) {
 	var group AddressGroup

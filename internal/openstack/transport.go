@@ -30,10 +30,11 @@ type transport struct {
 	base  *http.Transport
 	trace func(Call)
 	calls *atomic.Int64
-	limit int64 // bytes of a body
+	ahead *atomic.Int64 // as Client.Ahead
+	limit int64         // bytes of a body
 }
 
-func newTransport(t TLS, o ClientOptions, calls *atomic.Int64) (*transport, error) {
+func newTransport(t TLS, o ClientOptions, calls, ahead *atomic.Int64) (*transport, error) {
 	config, err := t.config()
 	if err != nil {
 		return nil, err
@@ -53,6 +54,7 @@ func newTransport(t TLS, o ClientOptions, calls *atomic.Int64) (*transport, erro
 		},
 		trace: o.Trace,
 		calls: calls,
+		ahead: ahead,
 		limit: maxBody,
 	}, nil
 }
@@ -91,6 +93,9 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		t.ahead.Store(int64(time.Until(date)))
 	}
 	return bounded(response, t.limit)
 }
