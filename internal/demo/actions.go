@@ -122,33 +122,52 @@ func (c *Cloud) listInterfaces(r *request, s *server) reply {
 	return reply{status: http.StatusOK, body: object{"interfaceAttachments": list}}
 }
 
-// listServerGroups gives the groups in nova's old shape: ingress rules only.
+// listServerGroups gives the groups of a server's ports in nova's old shape.
 func (c *Cloud) listServerGroups(_ *request, s *server) reply {
 	list := []object{}
 	for _, port := range c.network.portsOf[s.id] {
 		for _, id := range port["security_groups"].([]string) {
-			group := c.network.collections["security-groups"].byID[id]
-			if c.unreadable(id) {
-				continue
+			if !c.unreadable(id) {
+				list = append(list, c.oldGroup(c.network.collections["security-groups"].byID[id]))
 			}
-			rules := []object{}
-			for _, rule := range c.groupRules(id) {
-				if rule["direction"] == "ingress" {
-					rules = append(rules, c.oldRule(rule))
-				}
-			}
-			list = append(list, object{"id": id, "name": group["name"], "description": group["description"],
-				"tenant_id": group["tenant_id"], "rules": rules})
 		}
 	}
 	return reply{status: http.StatusOK, body: object{"security_groups": list}}
+}
+
+// listOldGroups is nova's proxy of neutron's listing, which ends with 2.35 and
+// which openstackclient still finds a group's name by.
+func (c *Cloud) listOldGroups(r *request) reply {
+	if r.minor > 35 {
+		return failure("nova", http.StatusNotFound, "The resource could not be found.")
+	}
+	list := []object{}
+	for _, group := range c.network.collections["security-groups"].rows {
+		if !c.unreadable(text(group["id"])) {
+			list = append(list, c.oldGroup(group))
+		}
+	}
+	return reply{status: http.StatusOK, body: object{"security_groups": list}}
+}
+
+// oldGroup is a group in nova's old shape: ingress rules only.
+func (c *Cloud) oldGroup(group object) object {
+	rules := []object{}
+	for _, rule := range c.groupRules(group["id"]) {
+		if rule["direction"] == "ingress" {
+			rules = append(rules, c.oldRule(rule))
+		}
+	}
+	return object{"id": group["id"], "name": group["name"], "description": group["description"],
+		"tenant_id": group["tenant_id"], "rules": rules}
 }
 
 func (c *Cloud) oldRule(rule object) object {
 	old := object{"id": rule["id"], "parent_group_id": rule["security_group_id"], "ip_protocol": rule["protocol"],
 		"from_port": rule["port_range_min"], "to_port": rule["port_range_max"], "group": object{}, "ip_range": object{}}
 	if remote := text(rule["remote_group_id"]); remote != "" {
-		old["group"] = object{"name": c.network.collections["security-groups"].byID[remote]["name"], "tenant_id": rule["tenant_id"]}
+		group := c.network.collections["security-groups"].byID[remote]
+		old["group"] = object{"name": group["name"], "tenant_id": rule["tenant_id"]}
 	} else if prefix := text(rule["remote_ip_prefix"]); prefix != "" {
 		old["ip_range"] = object{"cidr": prefix}
 	}

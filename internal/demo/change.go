@@ -18,8 +18,10 @@ func (c *Cloud) deleteResource(_ *request, path string, o object) reply {
 		if o["name"] == "default" {
 			return conflict("SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group.")
 		}
-		for _, id := range c.idsWhere("security-group-rules", "security_group_id", o["id"]) {
-			c.remove("security-group-rules", c.network.collections["security-group-rules"].byID[id])
+		for _, field := range []string{"security_group_id", "remote_group_id"} { // others' rules about it go too
+			for _, id := range c.idsWhere("security-group-rules", field, o["id"]) {
+				c.remove("security-group-rules", c.network.collections["security-group-rules"].byID[id])
+			}
 		}
 	case "floatingips":
 		if c.forwards("fip", text(o["id"])) {

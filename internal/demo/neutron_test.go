@@ -150,7 +150,12 @@ func TestSecurityGroupRules(t *testing.T) {
 	if status, _, body := a.do("DELETE", groups+"/"+used, ""); status != 409 || !strings.Contains(body, "in use") {
 		t.Errorf("delete a group in use: %d %s", status, body)
 	}
+	open := a.list(groups+"?name=ssh-open", "security_groups", "id")[0]
+	about := text(a.must("POST", rules, `{"security_group_rule":{"security_group_id":"`+open+`","direction":"ingress","remote_group_id":"`+id+`"}}`)["security_group_rule"].(object)["id"])
 	a.must("DELETE", groups+"/"+id, "")
+	if status, _, _ := a.do("GET", rules+"/"+about, ""); status != 404 {
+		t.Errorf("another group's rule about a deleted group: %d", status)
+	}
 	if n := len(a.list(rules+"?security_group_id="+id, "security_group_rules", "id")); n != 0 {
 		t.Errorf("%d rules of a deleted group", n)
 	}

@@ -44,6 +44,7 @@ func (c *Cloud) novaRoutes() []route {
 			delete(s.metadata, r.PathValue("key"))
 			return reply{status: http.StatusNoContent}
 		})},
+		{"GET " + novaRoot + "/os-security-groups", false, c.listOldGroups},
 		{"GET " + novaRoot + "/flavors", false, c.listFlavors},
 		{"GET " + novaRoot + "/flavors/detail", false, c.listFlavors},
 		{"GET " + novaRoot + "/flavors/{id}", false, c.showFlavor},

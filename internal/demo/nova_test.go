@@ -115,6 +115,9 @@ func TestAddressesAreNeutrons(t *testing.T) {
 	if len(groups) != 1 || groups[0].(object)["name"] != "ssh-open" || len(groups[0].(object)["rules"].([]any)) != 2 {
 		t.Errorf("groups %v", groups)
 	}
+	if names := a.list("/compute/v2.1/os-security-groups", "security_groups", "name"); len(names) != 6 {
+		t.Errorf("nova's list of groups: %v", names)
+	}
 	volboot := a.get("/compute/v2.1/servers/" + c.Instance("volboot").ID())["server"].(object)
 	volume := volboot["os-extended-volumes:volumes_attached"].([]any)[0].(object)["id"]
 	meta := a.get("/volume/v3/" + c.identity.projectID + "/volumes/" + text(volume))["volume"].(object)["volume_image_metadata"]

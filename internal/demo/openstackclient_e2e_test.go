@@ -11,6 +11,7 @@ import (
 // TestOpenStackClient holds the demo to what python-openstackclient expects of a cloud.
 func TestOpenStackClient(t *testing.T) {
 	c := start(t, Options{})
+	fip := c.network.forwardings[0].fip
 	for _, test := range []struct{ command, want string }{
 		{"server list", "volboot"},
 		{"server list --name ^web$ -f value -c Name", "web"},
@@ -29,7 +30,18 @@ func TestOpenStackClient(t *testing.T) {
 		{"image show cirros", "os_admin_user='cirros'"},
 		{"network list", "isolated"},
 		{"subnet list", "10.30.0.0/24"},
-		{"router show router", "external_gateway_info"},
+		{"router show router", "10.40.0.1"},
+		{"port list --device-owner network:router_interface", "10.40.0.1"},
+		{"server add security group web ssh-none", ""},
+		{"server show web -c security_groups", "ssh-none"},
+		{"server remove security group web ssh-none", ""},
+		{"floating ip port forwarding list FORWARDED", "10.20.0.18"},
+		{"server create --image debian-12 --flavor tiny --network private --key-name ed25519 --property demo_task=1s --wait built", "ACTIVE"},
+		{"server reboot --hard --wait built", "Complete"},
+		{"server pause built", ""},
+		{"server unpause built", ""},
+		{"server shelve built", ""},
+		{"server unshelve --wait built", ""},
 		{"volume list", "in-use"},
 		{"server stop web", ""},
 		{"server event list web -f value -c Action", "stop"},
@@ -41,7 +53,8 @@ func TestOpenStackClient(t *testing.T) {
 			if cloud == "demo-appcred" && !strings.HasSuffix(test.command, "list") {
 				continue
 			}
-			cmd := exec.Command("/usr/bin/openstack", strings.Fields(test.command)...)
+			words := strings.Fields(strings.ReplaceAll(test.command, "FORWARDED", fip))
+			cmd := exec.Command("/usr/bin/openstack", words...)
 			cmd.Env = append(c.Env(), "PATH=/usr/bin:/bin", "OS_CLOUD="+cloud)
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), test.want) {
