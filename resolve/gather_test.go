@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,10 @@ func TestForwardings(t *testing.T) {
 			floating: []record{forwarder("f", "198.51.100.7", []record{{"protocol": "udp", "external_port": 22, "internal_port": 22, "internal_ip_address": fixed, "internal_port_id": "p"}})},
 		},
 		{
+			what:     "UDP, and where it leads is hidden",
+			floating: []record{forwarder("f", "198.51.100.7", []record{{"protocol": "udp", "internal_ip_address": fixed, "internal_port_id": "p"}})},
+		},
+		{
 			what:     "another server's",
 			floating: []record{forwarder("f", "198.51.100.7", []record{forward(2222, 22, "10.0.0.6", "q")})},
 		},
@@ -94,10 +99,15 @@ func TestForwardings(t *testing.T) {
 	} {
 		for _, nullsLast := range []bool{false, true} {
 			n := target(c.floating...)
-			n.forwards, n.nullsLast = c.behind, nullsLast
+			n.forwards, n.nullsLast, n.ignored = c.behind, nullsLast, []string{"port_id"}
 			ways, err := Gather(context.Background(), n.connect(t), targetServer).Ways()
 			if got := rankAll(targetServer, ways); got != c.want || err != nil {
 				t.Errorf("%s: got %q, want %q, %v", c.what, got, c.want, err)
+			}
+			for _, ip := range ways.FloatingIPs {
+				if !slices.Contains(portsBehind(ip), "p") {
+					t.Errorf("%s: %s leads elsewhere", c.what, ip.ID)
+				}
 			}
 			if asked := n.requests("/port_forwardings"); len(asked) != c.calls {
 				t.Errorf("%s: asked %q", c.what, asked)

@@ -73,6 +73,7 @@ func TestNeighbours(t *testing.T) {
 			ports: []record{
 				legOf("s1", "a", "10.0.0.6"), legOf("s2", "a", "10.0.0.7"), legOf("s3", "a", "10.0.0.8"), legOf("s3", "d", "198.51.100.9"),
 				legOf("s4", "a", "10.0.0.9"), legOf("s4", "public", "198.51.100.10"),
+				legOf("stranger", "d", "198.51.100.11"),
 			},
 			ips:  []record{forwarder("f", "198.51.100.7", []record{forward(2222, 22, "10.0.0.7", "s2-a")})},
 			want: []string{"s2 a f", "s3 a", "s4 a", "s1 a"},
@@ -118,10 +119,14 @@ func TestNeighbours(t *testing.T) {
 		n := &neutron{
 			records:   map[string][]record{"ports": c.ports, "floatingips": append([]record{}, c.ips...), "networks": networks},
 			forbidden: map[string]bool{c.refuse: true},
+			ignored:   []string{"project_id"},
 		}
 		got, found, err := neighboursOf(t, n, c.on...)
 		if !slices.Equal(got, c.want) || err != nil {
 			t.Errorf("%s: got %q, want %q, %v", c.what, got, c.want, err)
+		}
+		if asked := n.requests("stranger"); len(asked) > 0 {
+			t.Errorf("%s: asked %q", c.what, asked)
 		}
 		for _, s := range found.Servers {
 			for _, port := range s.Near {

@@ -29,6 +29,7 @@ type neutron struct {
 	forwards  map[string][]record // by floating IP: what its port_forwardings say
 	forbidden map[string]bool     // paths that are refused
 	broken    map[string]bool     // paths that fail
+	ignored   []string            // filters that this neutron does not know
 	nullsLast bool                // as in PostgreSQL, in ascending order
 	delay     func(path string) time.Duration
 
@@ -127,6 +128,9 @@ func (n *neutron) list(collection string, r *http.Request) record {
 		if !passed {
 			passed = row["id"] == query.Get("marker")
 			continue
+		}
+		for _, key := range n.ignored {
+			query.Del(key)
 		}
 		if !row.fits(query) {
 			continue
