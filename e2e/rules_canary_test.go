@@ -42,6 +42,26 @@ func (w *world) canaries(target, port, round int, answers bool) []canary {
 	}
 }
 
+// answering lists the targets' ports that answer a round's canary.
+func (w *world) answering(round int) ([]leg, error) {
+	var all []canary
+	for i := range w.targets {
+		for j := range 2 {
+			all = append(all, w.canaries(i, j, round, false)...)
+		}
+	}
+	if err := probe(all, 0); err != nil {
+		return nil, err
+	}
+	var legs []leg
+	for _, c := range all {
+		if c.reached {
+			legs = append(legs, c.leg)
+		}
+	}
+	return legs, nil
+}
+
 // await waits until each target's ports answer the round's canary, or no
 // longer answer the one before where nothing is bound to them.
 func (w *world) await(ctx context.Context, round int, drawn [][2]drawnPort) error {

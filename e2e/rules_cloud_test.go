@@ -119,27 +119,26 @@ type postedRule struct {
 	Group string `json:"security_group_id"`
 }
 
-// fill gives a group its rules: at once, and where neutron refuses one of them
-// singly. It tells how many were refused: duplicates, or such as do not fit
+// fill posts rules: at once, or where neutron refuses one of them by
+// halves. It tells how many were refused: duplicates, or such as do not fit
 // their family.
 func (w *writer) fill(ctx context.Context, rules []postedRule) (refused int, err error) {
-	post := func(body any) error {
-		_, err := w.client.Post(ctx, w.client.ServiceURL("security-group-rules"), body, nil,
-			&gophercloud.RequestOpts{OkCodes: []int{http.StatusCreated}})
-		return err
+	if len(rules) == 0 {
+		return 0, nil
 	}
-	isRefusal := func(err error) bool {
-		return gophercloud.ResponseCodeIs(err, http.StatusConflict) || gophercloud.ResponseCodeIs(err, http.StatusBadRequest)
-	}
-	err = post(object{"security_group_rules": rules})
-	if !isRefusal(err) {
+	_, err = w.client.Post(ctx, w.client.ServiceURL("security-group-rules"), object{"security_group_rules": rules}, nil,
+		&gophercloud.RequestOpts{OkCodes: []int{http.StatusCreated}})
+	if !gophercloud.ResponseCodeIs(err, http.StatusConflict) && !gophercloud.ResponseCodeIs(err, http.StatusBadRequest) {
 		return 0, err
 	}
-	for _, r := range rules {
-		switch err := post(object{"security_group_rule": r}); {
-		case isRefusal(err):
-			refused++
-		case err != nil:
+	if len(rules) == 1 {
+		return 1, nil
+	}
+	half := len(rules) / 2
+	for _, part := range [][]postedRule{rules[:half], rules[half:]} {
+		n, err := w.fill(ctx, part)
+		refused += n
+		if err != nil {
 			return refused, err
 		}
 	}
@@ -173,14 +172,9 @@ func (w *writer) makeRound(ctx context.Context, groups []drawnGroup, ids map[str
 					err = errors.Join(err, w.delete(ctx, "security-group-rules", rule))
 				}
 			}
-			var rules []postedRule
-			for _, r := range g.rules {
-				rules = append(rules, postedRule{resolved(r, ids), made[i]})
+			if err == nil {
+				refusals[i], err = w.fill(ctx, posted([]drawnGroup{g}, ids))
 			}
-			if len(rules) == 0 || err != nil {
-				return err
-			}
-			refusals[i], err = w.fill(ctx, rules)
 			return err
 		})
 	}
@@ -189,6 +183,16 @@ func (w *writer) makeRound(ctx context.Context, groups []drawnGroup, ids map[str
 		refused += n
 	}
 	return refused, err
+}
+
+func posted(groups []drawnGroup, ids map[string]string) []postedRule {
+	var rules []postedRule
+	for _, g := range groups {
+		for _, r := range g.rules {
+			rules = append(rules, postedRule{resolved(r, ids), ids[g.name]})
+		}
+	}
+	return rules
 }
 
 func resolved(r drawnRule, ids map[string]string) drawnRule {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 )
 
 // The canary of a round is a connect that its groups admit, to a port that
@@ -19,6 +20,7 @@ const (
 // plan is a round: what every target and every member port gets at once.
 type plan struct {
 	groups  []drawnGroup
+	remotes []string            // those that rules may refer to beside their own
 	targets [][2]drawnPort      // private, provider
 	members map[string][]string // groups by member port
 }
@@ -65,6 +67,7 @@ func (d *draw) plan(round, targets int) plan {
 	p := plan{members: make(map[string][]string)}
 	name := func(rest string) string { return fmt.Sprintf("%s%d-%s", rulesPrefix, round, rest) }
 	remotes := []string{name("few"), name("some"), name("empty")}
+	p.remotes = remotes
 	for _, group := range remotes {
 		p.groups = append(p.groups, drawnGroup{name: group, stateful: true, egressAll: true})
 	}
@@ -83,7 +86,7 @@ func (d *draw) plan(round, targets int) plan {
 			for j := range ports[i].groups {
 				group := name(fmt.Sprintf("%d-%d-%d", target, i, j))
 				ports[i].groups[j] = group
-				p.groups = append(p.groups, d.group(group, round, stateful, append(remotes, group)))
+				p.groups = append(p.groups, d.group(group, round, stateful, append(slices.Clone(remotes), group)))
 				// a stateless group cannot join the stateful ones of a member
 				if member := pick(d, d.members...); stateful && d.chance(15) {
 					p.members[member] = append(p.members[member], group)
@@ -114,17 +117,14 @@ func (d *draw) group(name string, round int, stateful bool, remotes []string) dr
 	if !stateful {
 		g.egressAll = d.chance(40)
 	}
-	for range d.IntN(3) {
+	for range d.IntN(2) {
 		g.rules = append(g.rules, d.ingress(remotes))
 	}
 	if !g.egressAll && d.chance(60) {
 		g.rules = append(g.rules, d.egress())
 	}
-	canary := canaryPort + round
+	g.rules = append(g.rules, canaryRules(round)...)
 	for _, family := range []string{"IPv4", "IPv6"} {
-		rule := drawnRule{Direction: "ingress", EtherType: family, Protocol: new("tcp")}
-		rule.setPorts(canary, canary)
-		g.rules = append(g.rules, rule)
 		if !stateful && !g.egressAll {
 			reply := drawnRule{Direction: "egress", EtherType: family, Protocol: new("tcp")}
 			reply.setPorts(canaryReplyLow, canaryReplyTo)
@@ -132,6 +132,33 @@ func (d *draw) group(name string, round int, stateful bool, remotes []string) dr
 		}
 	}
 	return g
+}
+
+// grow draws what the groups of a plan get in addition: a rule or none, and
+// the canary of another round.
+func (d *draw) grow(p plan, round int) (added, canaries []drawnGroup) {
+	for _, g := range p.groups[len(p.remotes):] {
+		var rules []drawnRule
+		switch {
+		case d.chance(55):
+			rules = append(rules, d.ingress(append(slices.Clone(p.remotes), g.name)))
+		case !g.egressAll:
+			rules = append(rules, d.egress())
+		}
+		added = append(added, drawnGroup{name: g.name, rules: rules})
+		canaries = append(canaries, drawnGroup{name: g.name, rules: canaryRules(round)})
+	}
+	return added, canaries
+}
+
+func canaryRules(round int) []drawnRule {
+	var rules []drawnRule
+	for _, family := range []string{"IPv4", "IPv6"} {
+		r := drawnRule{Direction: "ingress", EtherType: family, Protocol: new("tcp")}
+		r.setPorts(canaryPort+round, canaryPort+round)
+		rules = append(rules, r)
+	}
+	return rules
 }
 
 func (r *drawnRule) setPorts(low, high int) {

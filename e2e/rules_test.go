@@ -7,20 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/netip"
-	"net/url"
 	"os"
 	"os/signal"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"osssh/internal/openstack"
 	"osssh/secgroup"
 )
 
@@ -29,8 +23,7 @@ import (
 // is. It takes three numbers from the environment: OSSSH_RULES_CASES (40), a
 // case being what is bound to one port; OSSSH_RULES_SEED, by default another
 // one each time; OSSSH_RULES_TARGETS (8), the servers that are tried at once,
-// with two ports each.
-// OSSSH_RULES_KEEP=1 leaves the servers for the next run.
+// with two ports each. OSSSH_RULES_KEEP=1 leaves the servers for the next run.
 func TestRules(t *testing.T) {
 	began := time.Now()
 	cases, targets := number(t, "OSSSH_RULES_CASES", 40), int(number(t, "OSSSH_RULES_TARGETS", 8))
@@ -52,26 +45,35 @@ func TestRules(t *testing.T) {
 	d.addressGroups = w.addressGroups
 
 	var sum summary
-	for n := 0; sum.cases < int(cases); n++ {
-		p := d.plan(n, targets)
-		if n == 0 {
-			p = open(targets) // that every way is one
-		}
-		compared, refused, err := w.round(ctx, n, p)
+	round := 0
+	try := func(step func() (compared []comparison, refused int, err error)) {
+		compared, refused, err := step()
 		if err != nil {
-			t.Fatalf("round %d: %v", n, err)
+			t.Fatalf("round %d: %v", round, err)
 		}
 		for _, c := range compared {
-			if n == 0 && !c.reached {
+			if round == 0 && !c.reached {
 				t.Fatalf("with all open: %s: not reached", c)
 			}
 			sum.add(t, c)
 		}
-		if n > 0 {
+		sum.refused += refused
+		if round > 0 {
 			sum.cases += 2 * targets
 		}
-		sum.refused += refused
-		t.Logf("%d of %d cases", sum.cases, cases)
+		t.Logf("%d of %d cases after %.0f s", sum.cases, cases, time.Since(began).Seconds())
+		round++
+	}
+	try(func() ([]comparison, int, error) { return w.round(ctx, round, open(targets)) }) // that every way is one
+	for sum.cases < int(cases) {
+		p := d.plan(round, targets)
+		try(func() ([]comparison, int, error) { return w.round(ctx, round, p) })
+		for more := 0; more < growths && sum.cases < int(cases); more++ {
+			try(func() ([]comparison, int, error) {
+				added, canaries := d.grow(p, round)
+				return w.grow(ctx, round, p, added, canaries)
+			})
+		}
 	}
 	fmt.Printf("%s, seed %d, %.0f s\n", &sum, seed, time.Since(began).Seconds())
 }
@@ -120,165 +122,39 @@ func (w *world) round(ctx context.Context, n int, p plan) (compared []comparison
 	return compared, refused, w.asDemo.sweep(ctx, "security-groups", current)
 }
 
-// way is one connect to port 22 of a target: where it starts, where it is
-// dialled, which port it reaches, and what that sees as its source.
-type way struct {
-	what      string
-	namespace string
-	from, to  netip.Addr
-	port      string
-	source    netip.Addr
-}
-
-func (w *world) ways(m machine) []way {
-	f, p := w.floating, w.plain
-	private, provider := m.private.port, m.provider.port
-	return []way{
-		{"laptop to floating IP", laptopNamespace, laptop.public, m.private.floating, private, laptop.public},
-		{"laptop to provider", laptopNamespace, laptop.provider, m.provider.v4, provider, laptop.provider},
-		{"laptop to provider IPv6", laptopNamespace, laptop.provider6, m.provider.v6, provider, laptop.provider6},
-		{"instance to fixed IP", f.namespace(), f.private.v4, m.private.v4, private, f.private.v4},
-		{"instance to fixed IPv6", f.namespace(), f.private.v6, m.private.v6, private, f.private.v6},
-		{"instance with floating IP to floating IP", f.namespace(), f.private.v4, m.private.floating, private, f.private.floating},
-		{"other instance to fixed IP", p.namespace(), p.private.v4, m.private.v4, private, p.private.v4},
-		{"other instance to fixed IPv6", p.namespace(), p.private.v6, m.private.v6, private, p.private.v6},
-		{"other instance to floating IP", p.namespace(), p.private.v4, m.private.floating, private, w.gateway},
-		{"other instance to provider", p.namespace(), p.provider.v4, m.provider.v4, provider, p.provider.v4},
-		{"other instance to provider IPv6", p.namespace(), p.provider.v6, m.provider.v6, provider, p.provider.v6},
+// grow adds rules to a round's groups, which is far quicker than to bind others,
+// and compares again.
+func (w *world) grow(ctx context.Context, n int, p plan, added, canaries []drawnGroup) (compared []comparison, refused int, err error) {
+	before, err := w.answering(n)
+	if err != nil {
+		return nil, 0, err
 	}
-}
-
-// comparison is one verdict and what became of the connect.
-type comparison struct {
-	name    string // of the case
-	way     way
-	verdict secgroup.Verdict
-	ml2     secgroup.Verdict // where it is known that neutron's agents enforce the rules, as they do here
-	reached bool
-	ports   []openstack.Port
-	groups  []openstack.SecurityGroup
-}
-
-// compare evaluates every way to every target from what the demo user reads,
-// and tries it.
-func (w *world) compare(ctx context.Context, round int) ([]comparison, error) {
-	var compared []comparison
-	var attempts []*attempt
-	byNamespace := make(map[string][]*attempt)
-	found := make([][]comparison, len(w.targets))
-	var reads errgroup.Group
-	for i, target := range w.targets {
-		reads.Go(func() (err error) { found[i], err = w.verdicts(ctx, target); return err })
+	if refused, err = w.asDemo.fill(ctx, posted(added, w.ids)); err != nil {
+		return nil, 0, err
 	}
-	if err := reads.Wait(); err != nil {
-		return nil, err
+	// The canaries come last, all in one: the agent reads the rules of all ports
+	// that changed and puts them into force at once, so that a port whose canary
+	// tells nothing is as far as the others.
+	if _, err = w.asDemo.fill(ctx, posted(canaries, w.ids)); err != nil {
+		return nil, 0, err
 	}
+	var waiting []canary
 	for i := range w.targets {
-		for _, c := range found[i] {
-			c.name = fmt.Sprintf("round %d, target %d", round, i)
-			compared = append(compared, c)
-			a := &attempt{from: netip.AddrPortFrom(c.way.from, 0), to: netip.AddrPortFrom(c.way.to, 22)}
-			attempts = append(attempts, a)
-			byNamespace[c.way.namespace] = append(byNamespace[c.way.namespace], a)
-		}
-	}
-	if err := connectFrom(byNamespace, connectTimeout); err != nil {
-		return nil, err
-	}
-	for i, a := range attempts {
-		if a.err != nil {
-			return nil, fmt.Errorf("%s: %w", compared[i], a.err)
-		}
-		compared[i].reached = a.reached
-	}
-	return compared, nil
-}
-
-// verdicts gathers the facts about one target as osssh does, and evaluates
-// every way to it.
-func (w *world) verdicts(ctx context.Context, m machine) ([]comparison, error) {
-	ports, err := w.demo.Ports(ctx, url.Values{"device_id": {m.id}})
-	if err != nil {
-		return nil, err
-	}
-	ids := url.Values{}
-	for _, p := range ports {
-		for _, g := range p.SecurityGroups {
-			ids.Add("id", g)
-		}
-	}
-	var groups []openstack.SecurityGroup
-	if len(ids) > 0 {
-		if groups, err = w.demo.SecurityGroups(ctx, ids); err != nil {
-			return nil, err
-		}
-	}
-	facts, err := secgroup.Gather(ctx, w.demo, ports, groups)
-	if err != nil {
-		return nil, err
-	}
-	var out []comparison
-	for _, way := range w.ways(m) {
-		i := slices.IndexFunc(ports, func(p openstack.Port) bool { return p.ID == way.port })
-		q := secgroup.Query{
-			Port: ports[i], Groups: groups, Facts: facts,
-			Source: way.source, Destination: way.to, DestinationPort: 22,
-		}
-		c := comparison{way: way, verdict: secgroup.Evaluate(q), ports: ports, groups: groups}
-		q.Facts.Backend = secgroup.ML2
-		c.ml2 = secgroup.Evaluate(q)
-		out = append(out, c)
-	}
-	return out, nil
-}
-
-// doubts are the reasons for which a tenant cannot tell. Any other is a fact
-// that was there to read.
-var doubts = []secgroup.Reason{
-	secgroup.AddressGroupMissed, secgroup.StatelessReply, secgroup.ReplyUncertain, secgroup.ProtocolZero, secgroup.PairsUnknown,
-}
-
-// wrong says what is wrong with a verdict; "" if nothing.
-func (c comparison) wrong() string {
-	if c.ml2.Reason == secgroup.PairsUnknown {
-		return "a doubt about address pairs, though the backend is known"
-	}
-	for _, v := range []secgroup.Verdict{c.verdict, c.ml2} {
-		switch {
-		case !v.Certain() && !slices.Contains(doubts, v.Reason):
-			return "a doubt without need"
-		case v.Certain() && (v.Answer == secgroup.Allow) != c.reached:
-			return "disagreement"
-		}
-	}
-	return ""
-}
-
-func (c comparison) String() string {
-	return fmt.Sprintf("%s, %s (%s from %s): verdict %s (%s), with ML2 known %s (%s), reached %t", c.name, c.way.what, c.way.to, c.way.source,
-		c.verdict.Answer, c.verdict.Reason, c.ml2.Answer, c.ml2.Reason, c.reached)
-}
-
-// rules prints what is bound to the port that was dialled.
-func (c comparison) rules() string {
-	var b strings.Builder
-	for _, p := range c.ports {
-		if p.ID != c.way.port {
-			continue
-		}
-		fmt.Fprintf(&b, "port security %t, %d groups\n", p.PortSecurityEnabled == nil || *p.PortSecurityEnabled, len(p.SecurityGroups))
-		for _, g := range c.groups {
-			if !slices.Contains(p.SecurityGroups, g.ID) {
-				continue
-			}
-			fmt.Fprintf(&b, "  %s %s stateful %t\n", g.Name, g.ID, g.Stateful == nil || *g.Stateful)
-			for _, r := range g.Rules {
-				fmt.Fprintf(&b, "    %s %+v\n", r.Direction, secgroup.Rule{SecurityGroupRule: r}.Admits())
+		for j, l := range w.targets[i].legs() {
+			if p.targets[i][j].groups != nil && !slices.Contains(before, l) {
+				waiting = append(waiting, w.canaries(i, j, n, true)...)
 			}
 		}
 	}
-	return b.String()
+	if err := awaitAll(ctx, waiting); err != nil {
+		return nil, 0, err
+	}
+	compared, err = w.compare(ctx, n)
+	return compared, refused, err
 }
+
+// growths is how often a round's groups get further rules.
+const growths = 3
 
 // summary counts.
 type summary struct {

@@ -323,18 +323,14 @@ func (w *world) setMembers(ctx context.Context, members map[string][]string) err
 // bind gives the targets' ports what was drawn for them. A port that answers
 // the round's canary by what it had so far is silenced before.
 func (w *world) bind(ctx context.Context, round int, drawn [][2]drawnPort) error {
-	var before, silent []canary
-	for i := range w.targets {
-		for j := range 2 {
-			before = append(before, w.canaries(i, j, round, false)...)
-		}
-	}
-	if err := probe(before, 0); err != nil {
+	before, err := w.answering(round)
+	if err != nil {
 		return err
 	}
+	var silent []canary
 	for i, target := range w.targets {
 		for j, l := range target.legs() {
-			if !slices.ContainsFunc(before, func(c canary) bool { return c.leg == l && c.reached }) {
+			if !slices.Contains(before, l) {
 				continue
 			}
 			if err := w.bindPort(ctx, l, drawnPort{}); err != nil {
