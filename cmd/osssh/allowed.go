@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"osssh/connect"
-	"osssh/reach"
 	"osssh/secgroup"
 )
 
@@ -26,11 +25,11 @@ const (
 
 // sayAdmitted says what lets the prefix in already.
 func (p *process) sayAdmitted(d *door, from string, unfiltered secgroup.Reason, rule *secgroup.Rule) error {
-	what := fmt.Sprintf("tcp/%d of %s from %s, ", d.sshPort(), d.name(), from)
+	what := fmt.Sprintf("tcp/%d of %s from %s already", d.sshPort(), d.name(), from)
 	if rule == nil {
-		return p.tell("admitted", what+"for "+unfilteredWords(unfiltered))
+		return p.tell("admitted", what+": "+unfilteredWords(unfiltered))
 	}
-	what += fmt.Sprintf("already, by rule %s of security group %s", rule.ID, rule.GroupName)
+	what += fmt.Sprintf(", by rule %s of security group %s", rule.ID, rule.GroupName)
 	if mark, ours := secgroup.ParseMark(rule.Description); ours {
 		what += ", which osssh allow added" + untilWords(mark.Until)
 	}
@@ -40,7 +39,7 @@ func (p *process) sayAdmitted(d *door, from string, unfiltered secgroup.Reason, 
 func unfilteredWords(r secgroup.Reason) string {
 	switch r {
 	case secgroup.PortSecurityDisabled:
-		return "port security is off: nothing filters the port"
+		return "port security is off"
 	case secgroup.NoExtension:
 		return "this cloud has no security groups"
 	}
@@ -123,17 +122,6 @@ func (p *process) awaitAnswer(d *door, from netip.Prefix) error {
 			return &noAnswerError{name: d.name(), address: d.candidate.Address, after: took, err: err}
 		}
 	}
-}
-
-// stopped says that the server's state lets nothing answer, nil where it does not.
-func (d *door) stopped() *reach.StateError {
-	for _, problem := range d.plan.Problems {
-		var state *reach.StateError
-		if errors.As(problem, &state) {
-			return state
-		}
-	}
-	return nil
 }
 
 // countDown waits for the end, or for ctrl-C.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -119,9 +120,21 @@ func (p *process) revokedServers(o revokeOptions) (client *openstack.Client, ids
 // sayKept tells which groups stay though they were made by osssh.
 func (p *process) sayKept(closing secgroup.Closing) {
 	for _, k := range closing.Kept {
-		p.ui.notef("security group %s stays: others use it (%d rules of theirs, %d ports, %d rules that name it)",
-			k.Group.Name, k.Rules, k.Ports, k.Named)
+		p.ui.notef("security group %s stays, for others use it: %s", k.Group.Name, keptWords(k))
 	}
+}
+
+func keptWords(k secgroup.KeptGroup) string {
+	var by []string
+	for _, use := range []struct {
+		n    int
+		what string
+	}{{k.Rules, "other rules"}, {k.Ports, "other ports"}, {k.Named, "rules that name it"}} {
+		if use.n > 0 {
+			by = append(by, fmt.Sprintf("%s (%d)", use.what, use.n))
+		}
+	}
+	return strings.Join(by, ", ")
 }
 
 // sayClosed tells what was done, but for the steps that failed.
