@@ -106,6 +106,9 @@ func TestExternalNetworks(t *testing.T) {
 	if found := Rank(targetServer, ways, p); len(found) != 1 || err != nil {
 		t.Errorf("%v, %v", found, err)
 	}
+	if before, _ := facts.Ways(); len(before.Networks) != 1 {
+		t.Errorf("the ways that others read have changed: %v", before.Networks)
+	}
 	asked := slices.DeleteFunc(n.requests("/networks"), func(uri string) bool { return !strings.Contains(uri, "id=n-public") })
 	if again, _ := facts.External(); len(asked) != 1 || len(again.Networks) != 2 {
 		t.Errorf("asked %q, again %s", asked, fmt.Sprint(again.Networks))
