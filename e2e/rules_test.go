@@ -52,10 +52,12 @@ func TestRules(t *testing.T) {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		for _, c := range compared {
-			if round == 0 && !c.reached {
-				t.Fatalf("with all open: %s: not reached", c)
+			switch {
+			case round > 0:
+				sum.add(t, c)
+			case !c.reached:
+				t.Fatalf("with all open: %s", c)
 			}
-			sum.add(t, c)
 		}
 		sum.refused += refused
 		if round > 0 {
