@@ -22,7 +22,8 @@ func demoCommand(p *process) *cli.Command {
 		UsageText: "osssh demo [--serve] [-- command ...]",
 		Description: `Starts an OpenStack and its instances in this process, on loopback only, and logs
 in to the instance "web" by the same path as to any other. The instances run
-your own shell; all their files go at the end.
+your own shell; all their files go at the end. Beside the cloud "demo" stands a
+second one, "other", to try --all-clouds and CLOUD/NAME on.
 
 Examples:
    osssh demo

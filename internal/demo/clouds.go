@@ -64,7 +64,7 @@ var otherStandard = []standardServer{
 func (c *Cloud) seedOther(first *Cloud) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.begin()
+	c.found()
 	for c.portBase == first.portBase {
 		c.portBase = someBlock()
 	}

@@ -186,7 +186,7 @@ func (c *Cloud) afflict(s *server, f Fault) error {
 		}
 	}
 	if f.ServerStatus != nil {
-		s.status, s.taskState, i.phase = *f.ServerStatus, nil, doorOpen
+		s.status, s.task, i.phase = *f.ServerStatus, nil, doorOpen
 		i.boots++
 		if !stateOf(s.status).up {
 			i.hangUp()

@@ -32,6 +32,12 @@ func FuzzRequests(f *testing.F) {
 		{"POST", "/networking/v2.0/security-group-rules", `{"security_group_rule":{"security_group_id":"x","port_range_min":1e99}}`},
 		{"POST", "/networking/v2.0/floatingips", `{"floatingip":{"port_id":7}}`},
 		{"POST", "/networking/v2.0/address-groups", `{"address_group":{"addresses":["x",1]}}`},
+		{"POST", "/networking/v2.0/floatingips/" + c.network.forwardings[0].fip + "/port_forwardings", `{"port_forwarding":{"protocol":"tcp",` +
+			`"internal_port_id":"x","internal_ip_address":"10.20.0.13","internal_port_range":"1:2","external_port":1e9}}`},
+		{"PUT", "/networking/v2.0/floatingips/" + c.network.forwardings[0].fip + "/port_forwardings/" + c.network.forwardings[0].id,
+			`{"port_forwarding":{"internal_port":null,"external_port_range":"9"}}`},
+		{"POST", web + "/action", `{"reboot":{"type":"HARD"}}`},
+		{"GET", "/compute/v2.1/os-security-groups", ""},
 		{"POST", web + "/action", `{"os-getConsoleOutput":{"length":"-9"}}`},
 		{"POST", web + "/metadata", `{"metadata":{"a":"b"}}`},
 		{"GET", "/compute/v2.1/servers/detail?name=%28&limit=-1", ""},

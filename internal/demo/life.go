@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -76,8 +77,8 @@ func (t transition) refused(s *server) string {
 		return ""
 	case s.locked:
 		return "Instance " + s.id + " is locked"
-	case s.taskState != nil:
-		return fmt.Sprintf("Cannot '%s' instance %s while it is in task_state %v", t.verb, s.id, s.taskState)
+	case s.task != nil:
+		return fmt.Sprintf("Cannot '%s' instance %s while it is in task_state %s", t.verb, s.id, *s.task)
 	case t.from != nil && !slices.Contains(t.from, s.status):
 		return fmt.Sprintf("Cannot '%s' instance %s while it is in vm_state %s", t.verb, s.id, stateOf(s.status).vm)
 	}
@@ -108,16 +109,11 @@ func (c *Cloud) move(r *request, s *server, name string, t transition, arguments
 		}
 	}
 	if task := s.lasts("demo_task"); task > 0 && t.task != "" {
-		s.taskState = t.task
 		if t.busy != "" {
 			s.status = t.busy
 		}
+		c.begin(s, t.task, task, func() { _ = c.arrive(s, name, t) }) // an error is the disk's, and has no one to hear it
 		c.refresh()
-		c.after(task, func() {
-			if !s.deleted && s.taskState == t.task {
-				_ = c.arrive(s, name, t) // an error of the disk's, which nothing could tell
-			}
-		})
 	} else if err := c.arrive(s, name, t); err != nil {
 		return failure("nova", http.StatusInternalServerError, err.Error())
 	}
@@ -132,7 +128,7 @@ func (c *Cloud) move(r *request, s *server, name string, t transition, arguments
 
 // arrive ends an action.
 func (c *Cloud) arrive(s *server, name string, t transition) error {
-	s.status, s.taskState, s.updated = t.to, nil, time.Now()
+	s.status, s.task, s.updated = t.to, nil, time.Now()
 	defer c.refresh()
 	if s.instance == nil || !t.boot {
 		return nil
@@ -159,15 +155,28 @@ func (t *transition) hard(arguments json.RawMessage) *reply {
 	return nil
 }
 
+// begin gives a server a task, and ends it after a time unless something else
+// has done so.
+func (c *Cloud) begin(s *server, task string, lasts time.Duration, end func()) {
+	mine := &task
+	s.task = mine
+	c.after(lasts, func() {
+		if !s.deleted && s.task == mine {
+			end()
+		}
+	})
+}
+
 // after does something later, with the state locked, unless the cloud has ended.
 func (c *Cloud) after(d time.Duration, do func()) {
-	time.AfterFunc(d, func() {
+	timer := time.AfterFunc(d, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.ctx.Err() == nil {
 			do()
 		}
 	})
+	context.AfterFunc(c.ctx, func() { timer.Stop() })
 }
 
 // lasts reads a server's own pace from its metadata: demo_task is how long

@@ -26,7 +26,7 @@ func (c *Cloud) seed() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.begin()
+	c.found()
 	c.hostRSA = keys[4]
 	for i, name := range []string{"ed25519", "rsa", "ecdsa", "generated"} {
 		if err := c.addKeypair(name, keys[i]); err != nil {
@@ -41,8 +41,8 @@ func (c *Cloud) seed() error {
 	return nil
 }
 
-// begin makes what everything else refers to.
-func (c *Cloud) begin() {
+// found makes what everything else refers to.
+func (c *Cloud) found() {
 	c.identity = newIdentity()
 	c.portBase = someBlock()
 	c.network = c.newNetwork()
@@ -253,20 +253,14 @@ func (c *Cloud) launch(s *server) error {
 	if task == 0 {
 		return i.boot(true, false)
 	}
-	s.status, s.taskState, s.launched = "BUILD", "scheduling", time.Time{}
+	s.status, s.launched = "BUILD", time.Time{}
 	c.setPorts(s, "DOWN")
-	c.after(task/2, func() {
-		if !s.deleted {
-			s.taskState = "spawning"
-		}
-	})
-	c.after(task, func() {
-		if s.deleted {
-			return
-		}
-		s.launched = time.Now()
-		c.setPorts(s, "ACTIVE")
-		_ = c.arrive(s, "create", transition{to: "ACTIVE", boot: true})
+	c.begin(s, "scheduling", task/2, func() {
+		c.begin(s, "spawning", task/2, func() {
+			s.launched = time.Now()
+			c.setPorts(s, "ACTIVE")
+			_ = c.arrive(s, "create", transition{to: "ACTIVE", boot: true}) // as in move
+		})
 	})
 	return nil
 }

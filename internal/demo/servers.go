@@ -20,7 +20,7 @@ type server struct {
 	launched         time.Time
 	metadata         map[string]string
 	tags             []string
-	taskState        any
+	task             *string // nova's task_state; each task has a pointer of its own
 	locked           bool
 	deleted          bool
 	actions          []object

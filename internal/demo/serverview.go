@@ -17,7 +17,7 @@ func (c *Cloud) viewServer(r *request, s *server, show bool) object {
 		"accessIPv4": "", "accessIPv6": "", "links": c.serverLinks(s), "OS-DCF:diskConfig": "MANUAL",
 		"OS-EXT-AZ:availability_zone": "nova", "config_drive": "", "key_name": nil,
 		"OS-SRV-USG:launched_at": nil, "OS-SRV-USG:terminated_at": nil,
-		"OS-EXT-STS:task_state": s.taskState, "OS-EXT-STS:vm_state": state.vm, "OS-EXT-STS:power_state": state.power,
+		"OS-EXT-STS:task_state": s.task, "OS-EXT-STS:vm_state": state.vm, "OS-EXT-STS:power_state": state.power,
 		"os-extended-volumes:volumes_attached": []object{},
 	}
 	if s.image != "" {
