@@ -26,6 +26,7 @@ func TestFindByAddress(t *testing.T) {
 		{what: "forwardings to two, SSH to one", floating: []record{forwarder("f", outside, []record{fromPort("one-a", 80, 8080), fromPort("two-a", 2222, 22)})}, address: outside, want: "two"},
 		{what: "SSH to both", floating: []record{forwarder("f", outside, []record{fromPort("one-a", 2221, 22), fromPort("two-a", 2222, 22)})}, address: outside, several: 2},
 		{what: "SSH to neither", floating: []record{forwarder("f", outside, []record{fromPort("one-a", 80, 80), fromPort("two-a", 81, 80)})}, address: outside, several: 2},
+		{what: "forwardings to two ports of one", floating: []record{forwarder("f", outside, []record{fromPort("one-a", 80, 80), fromPort("one-b", 81, 80)})}, address: outside, want: "one"},
 		{what: "one of two is gone", floating: []record{forwarder("f", outside, []record{fromPort("one-a", 80, 80), fromPort("lost-a", 81, 80)})}, address: outside, want: "one"},
 	} {
 		for _, extension := range []bool{true, false} {
@@ -34,7 +35,7 @@ func TestFindByAddress(t *testing.T) {
 			}
 			n := &neutron{records: map[string][]record{
 				"servers": {{"id": "one", "name": "one"}, {"id": "two", "name": "two"}},
-				"ports":   {legOf("one", "a", "10.0.0.6"), legOf("two", "a", "10.0.0.7"), legOf("lost", "a", "10.0.0.8")},
+				"ports":   {legOf("one", "a", "10.0.0.6"), legOf("one", "b", "10.1.0.6"), legOf("two", "a", "10.0.0.7"), legOf("lost", "a", "10.0.0.8")},
 			}}
 			if extension {
 				n.records["floatingips"] = append([]record{}, c.floating...)
