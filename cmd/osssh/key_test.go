@@ -50,22 +50,28 @@ func TestKeyJSON(t *testing.T) {
 		if status != 0 {
 			t.Fatalf("%q: %d %s", c.args, status, stderr)
 		}
-		text, err := os.ReadFile(filepath.Join("..", "..", "docs", c.schema+".schema.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var schema map[string]any
-		var answer any
-		if err := json.Unmarshal(text, &schema); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal([]byte(stdout), &answer); err != nil {
-			t.Fatal(err)
-		}
-		for _, wrong := range violations("$", schema, answer) {
+		for _, wrong := range againstSchema(t, c.schema, stdout) {
 			t.Errorf("%q: %s", c.args, wrong)
 		}
 	}
+}
+
+// againstSchema says in what an answer differs from docs/NAME.schema.json.
+func againstSchema(t *testing.T, name, text string) (wrong []string) {
+	t.Helper()
+	documented, err := os.ReadFile(filepath.Join("..", "..", "docs", name+".schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema map[string]any
+	var answer any
+	if err := json.Unmarshal(documented, &schema); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return violations("$", schema, answer)
 }
 
 // violations holds a value against the part of JSON Schema that docs use.
