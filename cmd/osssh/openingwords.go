@@ -153,6 +153,7 @@ func sayStep(e *secgroup.StepError) words {
 	w := stepCause(e)
 	for _, left := range e.Left {
 		w.more = append(w.more, fmt.Sprintf("not undone: %s %s: %s", left.Step, left.ID, explain(left.Err).what))
+		w.hint = "osssh revoke NAME takes back what is left"
 	}
 	if len(e.Left) == 0 && e.Step <= secgroup.BindGroup {
 		w.more = append(w.more, "nothing was changed")

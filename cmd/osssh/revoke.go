@@ -76,11 +76,11 @@ func (p *process) revoke(o revokeOptions) error {
 		return err
 	}
 	p.ui.stage("closing")
-	failed := closing.Do(p.ctx, client)
-	if len(failed) > 0 && p.ctx.Err() != nil {
-		p.ui.explain(failed[0]) // ctrl-C came between two: so it is to be told
+	err = p.sayClosed(closing, closing.Do(p.ctx, client))
+	if err != nil && p.ctx.Err() != nil {
+		p.ui.explain(err) // what became of the steps is to be told even so
 	}
-	return p.sayClosed(closing, failed)
+	return err
 }
 
 // revokedServers finds the server by its name, and gives its id. One that is
@@ -137,7 +137,7 @@ func keptWords(k secgroup.KeptGroup) string {
 	return strings.Join(by, ", ")
 }
 
-// sayClosed tells what was done, but for the steps that failed.
+// sayClosed tells what was done, and gives the last of the steps that failed.
 func (p *process) sayClosed(closing secgroup.Closing, failed []*secgroup.StepError) error {
 	not := map[string]error{}
 	for _, f := range failed {
@@ -159,8 +159,11 @@ func (p *process) sayClosed(closing secgroup.Closing, failed []*secgroup.StepErr
 			return err
 		}
 	}
-	if len(failed) > 0 {
-		return failed[0]
+	for i, f := range failed {
+		if i == len(failed)-1 {
+			return f
+		}
+		p.ui.explain(f)
 	}
 	return nil
 }
