@@ -183,21 +183,19 @@ func (d *draw) ingress(remotes []string) drawnRule {
 
 // service draws protocol and ports, most often such that TCP to port 22 passes.
 func (d *draw) service(r *drawnRule) {
-	icmp := "icmp"
+	icmp, number := "icmp", "1"
 	if r.EtherType == "IPv6" {
-		icmp = "ipv6-icmp"
+		icmp, number = "ipv6-icmp", "58"
 	}
 	protocol := ""
 	switch n := d.IntN(100); {
-	case n < 12: // null
-	case n < 62:
+	case n < 16: // null, which clients may call "any"
+	case n < 72:
 		protocol = pick(d, "tcp", "tcp", "tcp", "6", "TCP")
-	case n < 74:
-		protocol = "any"
-	case n < 78:
+	case n < 77:
 		protocol = pick(d, "0", "ip")
 	default:
-		protocol = pick(d, "udp", "17", icmp, "sctp", "132", "gre", "58")
+		protocol = pick(d, "udp", "17", icmp, "sctp", "132", "gre", number)
 	}
 	if protocol != "" {
 		r.Protocol = &protocol
