@@ -72,7 +72,7 @@ func (d *draw) plan(round, targets int) plan {
 		p.groups = append(p.groups, drawnGroup{name: group, stateful: true, egressAll: true})
 	}
 	for _, member := range d.members {
-		for i, percent := range []int{15, 40} {
+		for i, percent := range []int{25, 65} {
 			if d.chance(percent) {
 				p.members[member] = append(p.members[member], remotes[i])
 			}
@@ -88,7 +88,7 @@ func (d *draw) plan(round, targets int) plan {
 				ports[i].groups[j] = group
 				p.groups = append(p.groups, d.group(group, round, stateful, append(slices.Clone(remotes), group)))
 				// a stateless group cannot join the stateful ones of a member
-				if member := pick(d, d.members...); stateful && d.chance(15) {
+				if member := pick(d, d.members...); stateful && d.chance(35) {
 					p.members[member] = append(p.members[member], group)
 				}
 			}
@@ -171,9 +171,9 @@ func (d *draw) ingress(remotes []string) drawnRule {
 	d.service(&r)
 	switch n := d.IntN(100); {
 	case n < 12: // every source
-	case n < 60:
+	case n < 52:
 		r.RemoteIPPrefix = new(d.prefix(source))
-	case n < 90:
+	case n < 92:
 		r.RemoteGroup = new(pick(d, remotes...))
 	default:
 		r.RemoteAddressGroup = new(pick(d, d.addressGroups...))
