@@ -19,6 +19,9 @@ func TestOtherCloud(t *testing.T) {
 	if b.token = header.Get("X-Subject-Token"); status != http.StatusCreated {
 		t.Fatalf("login: %d", status)
 	}
+	if status, _, _ := b.do("POST", "/identity/v3/auth/tokens", passwordRequest(c.Other().identity.password)); status != 401 {
+		t.Errorf("the first cloud's user: %d", status)
+	}
 	if names := b.list("/compute/v2.1/servers", "servers", "name"); !slices.Equal(names, []string{"lone", "web"}) {
 		t.Errorf("servers %v", names)
 	}
@@ -39,7 +42,7 @@ func TestOtherCloud(t *testing.T) {
 	for _, call := range c.Calls() {
 		clouds[call.Cloud]++
 	}
-	if clouds["demo"] != 1 || clouds["other"] != 4 {
+	if clouds["demo"] != 1 || clouds["other"] != 5 {
 		t.Errorf("calls %v", clouds)
 	}
 	inject(t, c, Fault{Cloud: "other", Service: "nova", Status: 503})
