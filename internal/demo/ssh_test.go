@@ -72,6 +72,16 @@ func TestOpenSSHLogsIn(t *testing.T) {
 	}
 }
 
+func TestOpenSSHLogsInToTheOtherCloud(t *testing.T) {
+	c := start(t, Options{})
+	for _, name := range []string{"web", "lone"} {
+		out, errs, status := openSSH(t, c.Other().Instance(name), "../../.ssh/ed25519", "debian", nil, there, "hostname")
+		if status != 0 || out != name+"\n" {
+			t.Errorf("%s: %d %q %q", name, status, out, errs)
+		}
+	}
+}
+
 func TestOpenSSHStreams(t *testing.T) {
 	web := start(t, Options{}).Instance("web")
 	blob := make([]byte, 3<<20)
