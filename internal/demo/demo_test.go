@@ -123,6 +123,14 @@ func (a *client) must(method, path, body string) object {
 	return a.parse(answer)
 }
 
+// inject makes a fault that the cloud takes.
+func inject(t *testing.T, c *Cloud, f Fault) {
+	t.Helper()
+	if err := c.Inject(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStartFillsItsHome(t *testing.T) {
 	c := start(t, Options{})
 	if !slices.IsSorted(c.Env()) {

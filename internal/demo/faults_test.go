@@ -129,13 +129,6 @@ func TestCallsAreCounted(t *testing.T) {
 	}
 }
 
-func inject(t *testing.T, c *Cloud, f Fault) {
-	t.Helper()
-	if err := c.Inject(f); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestSSHFaults(t *testing.T) {
 	c := start(t, Options{})
 	web := c.Instance("web")
