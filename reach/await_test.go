@@ -327,10 +327,15 @@ func TestOpenWaitIsCancelled(t *testing.T) {
 // Where the rules let nobody in it is the dial's affair to tell.
 func TestOpenWaitDenied(t *testing.T) {
 	cloud := startDemo(t)
-	_, err := newLogin(t, cloud).try(t, Request{Name: "blocked", Wait: time.Minute, NoJump: true})
+	l := newLogin(t, cloud)
+	stages := l.staged()
+	_, err := l.try(t, Request{Name: "blocked", Wait: time.Minute, NoJump: true})
 	var unreached *UnreachedError
 	if !errors.As(err, &unreached) || len(unreached.Verdicts) == 0 {
 		t.Errorf("%T %v", err, err)
+	}
+	if shown := stages(); slices.Contains(shown, "waiting for blocked: the login prompt") {
+		t.Errorf("looked at the console first: %q", shown)
 	}
 }
 
