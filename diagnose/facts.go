@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -20,6 +21,7 @@ type Facts struct {
 	At    time.Time // when the asking began
 	Name  string    // as typed
 	User  string    // typed or from ssh_config; "": none
+	Port  int       // typed or from ssh_config; 0: none
 	Phase Phase     // how far the asking has come
 
 	Setup   Setup
@@ -112,6 +114,8 @@ type Way struct {
 	Jump       *reach.Jump         // that is used where no candidate is there; nil: none
 	JumpErr    error               // *reach.NoJumpError, *reach.HopError; nil: none was looked for, or there is one
 	Proxied    bool                // through ssh_config's ProxyJump or ProxyCommand, or -J
+	ProxyErr   error               // why the hosts on that way do not let one through: *reach.HopError, *reach.JumpLoopError
+	Batch      bool                // ssh_config's BatchMode: nobody is asked for a passphrase
 	Login      resolve.Login
 	Keys       keystore.Result
 	HostKeys   reach.KnownHostKeys // that a login accepts unasked
@@ -125,6 +129,11 @@ type Probe struct {
 	Took      time.Duration // until TCP answered or failed
 	Version   string        // the identification string, raw; "": none came
 	HostKey   ssh.PublicKey // nil: none was shown
+	Ruling    reach.Ruling  // about HostKey; Ask: nothing vouches for it, a login asks the user
+	// PassedOver: a login does not dial it, for it could be another machine's and
+	// no host key of the server is known to tell them apart. Failed is a
+	// *StrangerError if it answers as far as that.
+	PassedOver bool
 	// Failed is how it ended, nil where the key exchange was done and the host
 	// key accepted. Its Err holds the errno, a *connect.BannerError, the lists of
 	// algorithms (*ssh.AlgorithmNegotiationError), a *reach.HostKeyRefusedError …
@@ -151,9 +160,16 @@ type LoginProbe struct {
 	Err      error         // *connect.AuthError, *keystore.PassphraseMissingError …; nil: let in, or only asked
 	Banner   string        // raw
 	LoginAs  string        // the user that root was told to be
-	Exit     *int          // of the command true; nil: it was not run, or nothing came back
+	Exit     *int          // of the command `exit 0`; nil: it was not run, or nothing came back
 	Output   string        // what came with it, raw, at most 4 KiB
 	Silent   bool          // let in, and then nothing came
+}
+
+// StrangerError says that no login was tried: the server could be another one.
+type StrangerError struct{ Candidate resolve.Candidate }
+
+func (e *StrangerError) Error() string {
+	return fmt.Sprintf("%s could be another machine", e.Candidate.Address)
 }
 
 // Control is a connection that tells this machine's network from the cloud.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"golang.org/x/crypto/ssh"
 
@@ -74,3 +75,7 @@ func (m *Memory) Remembered(name string) (resolve.Candidate, string, bool) {
 	past, ok := m.recall(name)
 	return resolve.Candidate{Address: past.Address, Why: past.Why}, past.ServerID, ok
 }
+
+// SourceFor is this machine as the port behind an address sees it, the zero Addr
+// where that is not known.
+func (c *Config) SourceFor(address netip.AddrPort) netip.Addr { return c.sourceFor(address) }
