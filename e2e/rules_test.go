@@ -45,6 +45,7 @@ func TestRules(t *testing.T) {
 	d.addressGroups = w.addressGroups
 
 	var sum summary
+	defer func() { fmt.Printf("%s, seed %d, %.0f s\n", &sum, seed, time.Since(began).Seconds()) }()
 	round := 0
 	try := func(step func() (compared []comparison, refused int, err error)) {
 		compared, refused, err := step()
@@ -77,7 +78,6 @@ func TestRules(t *testing.T) {
 			})
 		}
 	}
-	fmt.Printf("%s, seed %d, %.0f s\n", &sum, seed, time.Since(began).Seconds())
 }
 
 func number(t *testing.T, variable string, otherwise int64) int64 {
