@@ -36,7 +36,8 @@ type Config struct {
 	LocalUser  string
 	ReadOnly   bool // no host key is written down; Memory is not to be given then
 	// SettingsOf evaluates the user's ssh_config for another name than the
-	// request's: a jump host, or each server of a Survey.
+	// request's: a jump host, or each server of a Survey,
+	// several of those at once.
 	SettingsOf func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error)
 	Version    string // "SSH-2.0-…"
 

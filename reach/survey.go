@@ -3,6 +3,8 @@ package reach
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"osssh/internal/console"
 	"osssh/internal/openstack"
 	"osssh/keystore"
@@ -10,6 +12,10 @@ import (
 	"osssh/secgroup"
 	"osssh/sshconfig"
 )
+
+// settlers is how many evaluations of ssh_config run at once: they read files,
+// and may look names up.
+const settlers = 8
 
 // Row is one server of a project as a login would find it, as far as that is
 // known without asking for each server by itself: not its console.
@@ -84,14 +90,23 @@ func (s *survey) rows(ctx context.Context, servers []openstack.Server) ([]Row, e
 // names further ones.
 func (s *survey) settle(ctx context.Context, servers []openstack.Server) ([]Request, error) {
 	requests := make([]Request, len(servers))
-	complete := s.index != nil
+	asking, asked := errgroup.WithContext(ctx)
+	asking.SetLimit(settlers)
 	for i, server := range servers {
-		settings, err := s.config.SettingsOf(ctx, sshconfig.JumpHost{Host: server.Name})
-		if err != nil {
-			return nil, err
-		}
-		requests[i] = Request{Name: server.Name, Settings: settings}.settle()
-		files, _, err := settings.IdentityFiles(requests[i].remote())
+		asking.Go(func() error {
+			settings, err := s.config.SettingsOf(asked, sshconfig.JumpHost{Host: server.Name})
+			if err == nil {
+				requests[i] = Request{Name: server.Name, Settings: settings}.settle()
+			}
+			return err
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return nil, err
+	}
+	complete := s.index != nil
+	for _, r := range requests {
+		files, _, err := r.Settings.IdentityFiles(r.remote())
 		if err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func (p *process) settings(ctx context.Context, args *sshArgs) (*sshconfig.Setti
 	return evaluate(ctx, o)
 }
 
-// settingsFor evaluates it for one name of many.
+// settingsFor evaluates it for one name of many, several at once.
 type settingsFor = func(context.Context, sshconfig.JumpHost) (*sshconfig.Settings, error)
 
 // listSettings evaluates it for one server of many: no command of Match exec is
@@ -42,8 +42,9 @@ func (p *process) listSettings() (settingsFor, error) {
 	o, err := p.configOptions()
 	o.Exec = nil
 	return func(ctx context.Context, server sshconfig.JumpHost) (*sshconfig.Settings, error) {
-		o.Host = server.Host
-		return evaluate(ctx, o)
+		one := o
+		one.Host = server.Host
+		return evaluate(ctx, one)
 	}, err
 }
 
