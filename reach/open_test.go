@@ -107,6 +107,9 @@ func newLogin(t *testing.T, cloud *demo.Cloud) *login {
 		KnownHosts: filepath.Join(cloud.Home(), ".ssh", "osssh", "known_hosts"),
 		Keys:       keystore.Search{Home: cloud.Home()},
 		Memory:     NewMemory(cache, loaded),
+		SettingsOf: func(_ context.Context, hop sshconfig.JumpHost) (*sshconfig.Settings, error) {
+			return noSettings(t, hop.Host, cloud.Home()), nil
+		},
 		AcceptHostKey: func(_ context.Context, q HostKeyQuestion) (bool, error) {
 			t.Errorf("asked about host key %s", ssh.FingerprintSHA256(q.Key))
 			return false, nil
@@ -331,7 +334,7 @@ func TestOpenWithAnotherHostKey(t *testing.T) {
 	inject(t, cloud, demo.Fault{Instance: "web", SSH: &fault})
 	slow(t, cloud, 300*time.Millisecond)
 	l := newLogin(t, cloud)
-	_, err := l.try(t, Request{Name: "web"})
+	_, err := l.try(t, Request{Name: "web", NoJump: true})
 	var refused *HostKeyRefusedError
 	if !errors.As(err, &refused) || !refused.ByConsole || len(refused.Known) == 0 {
 		t.Fatalf("error %v", err)
@@ -345,7 +348,7 @@ func TestOpenWithAnotherHostKey(t *testing.T) {
 
 	silent := ""
 	inject(t, cloud, demo.Fault{Instance: "web", Console: &silent})
-	if _, err = newLogin(t, cloud).try(t, Request{Name: "web"}); !errors.As(err, &refused) || refused.ByConsole || refused.Action != nil {
+	if _, err = newLogin(t, cloud).try(t, Request{Name: "web", NoJump: true}); !errors.As(err, &refused) || refused.ByConsole || refused.Action != nil {
 		t.Fatalf("error %v", err)
 	}
 }
