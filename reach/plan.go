@@ -198,9 +198,15 @@ func (p *Plan) findAddresses(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		c.note(Note{Kind: NotChecked, Server: p.Server, What: "addresses", Err: err})
 	}
-	p.Candidates = resolve.Rank(p.Server, ways, resolve.Preferences{
+	preferences := resolve.Preferences{
 		Cloud: c.Cloud, Local: c.Local, Choice: r.Choice, Port: r.Port, Family: r.Family, Proxied: r.proxied(),
-	})
+	}
+	p.Candidates = resolve.Rank(p.Server, ways, preferences)
+	if len(p.Candidates) == 0 && r.Choice.Network != "" { // it may be the floating IPs' network, by name
+		if ways, err := p.facts.External(); err == nil {
+			p.Candidates = resolve.Rank(p.Server, ways, preferences)
+		}
+	}
 	port := resolve.SSHPort(p.Server, r.Port)
 	if host := r.Settings.HostName(); host != "" && r.proxied() {
 		// Its name may mean something on the other side only.

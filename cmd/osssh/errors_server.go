@@ -57,7 +57,7 @@ func sayState(e *reach.StateError) words {
 
 func sayNoAddress(e *reach.NoAddressError) words {
 	if e.Wanted.Given() {
-		return words{what: fmt.Sprintf("%s has no address %s", e.Server.Name, e.Wanted), hint: "osssh " + quote(e.Server.Name)}
+		return words{what: e.Server.Name + wantedWords(e.Wanted), hint: "osssh resolve " + quote(e.Server.Name)}
 	}
 	if e.Family != 0 {
 		return words{what: fmt.Sprintf("%s has no IPv%d address that can be reached from here", e.Server.Name, e.Family)}
@@ -81,6 +81,16 @@ func sayNoAddress(e *reach.NoAddressError) words {
 		w.more = append(w.more, noJumpWords(e.Jump))
 	}
 	return w
+}
+
+func wantedWords(wanted resolve.Choice) string {
+	switch {
+	case wanted.Kind != "":
+		return fmt.Sprintf(" has no %s address", wanted.Kind)
+	case wanted.Network != "":
+		return fmt.Sprintf(" has no address on network %s", wanted.Network)
+	}
+	return fmt.Sprintf(" has no address %s", wanted.Address)
 }
 
 func sayNoKey(e *reach.NoKeyError) words {
