@@ -37,6 +37,7 @@ Flags of ssh, before or after NAME:
 Flags of osssh's own:
    --address WHICH   fixed, floating, an address of the instance, or a network
    --no-jump         look for no jump host
+   --all-clouds      look for NAME in every cloud of clouds.yaml
    --wait[=TIME]     wait until it has booted and SSH answers, 10m unless TIME says
    --start           start it if it is down, and wait
 
