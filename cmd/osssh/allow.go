@@ -17,7 +17,7 @@ of its own, osssh-NAME. The calls are printed first, and you are asked. A new
 rule is waited for until SSH answers. osssh revoke takes it back.
 
 --from is me unless given: the address that the port sees of this machine. Behind
-a NAT osssh does not know it: then say --from CIDR, or OSSSH_SOURCE=ADDRESS.
+a NAT osssh does not know it: then say --from CIDR, or --source ADDRESS.
 
 Examples:
    osssh allow web
