@@ -130,6 +130,7 @@ type Probe struct {
 	Version   string        // the identification string, raw; "": none came
 	HostKey   ssh.PublicKey // nil: none was shown
 	Ruling    reach.Ruling  // about HostKey; Ask: nothing vouches for it, a login asks the user
+	KnownAs   []string      // other servers' aliases (reach.Alias) under which osssh's known_hosts has HostKey
 	// PassedOver: a login does not dial it, for it could be another machine's and
 	// no host key of the server is known to tell them apart. Failed is a
 	// *StrangerError if it answers as far as that.

@@ -6,6 +6,7 @@ package console
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/crypto/ssh"
@@ -29,7 +30,10 @@ type Log struct {
 	// NoKeysFor are users for whom no key was installed.
 	NoKeysFor []string
 	// LoginAs is the user to log in as, "" where the log does not tell.
-	LoginAs    string
+	LoginAs string
+	// Addresses are those of cloud-init's table of network devices, loopback and
+	// link-local left out; at most maxAddresses.
+	Addresses  []netip.Addr
 	Milestones []Milestone // each kind once, where it came first
 	Faults     []Fault     // each kind once, where it came first
 }
@@ -42,6 +46,7 @@ func Parse(text string) Log {
 	lines := lastBoot(split(text))
 	l.readHostKeys(lines)
 	l.readUsers(lines)
+	l.Addresses = deviceAddresses(lines)
 	l.Milestones = milestones(lines)
 	l.Faults = faults(lines)
 	return l

@@ -3,6 +3,7 @@ package console
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -107,8 +108,10 @@ func faults(lines []line) []Fault {
 // device is a row of cloud-init's table "Net device info" (cloudinit/netinfo.py).
 // Old ones end a device's name with ":".
 type device struct {
-	addressed bool // by more than a link-local address
+	address netip.Addr // beyond loopback and link-local; zero: none
 }
+
+func (d device) addressed() bool { return d.address.IsValid() }
 
 var deviceRow = regexp.MustCompile(`ci-info: \| *([^ |]{1,64}) *\| *(?:True|False) *\| *([^ |]{1,64}) *\| *[^ |]* *\|`)
 
@@ -122,7 +125,24 @@ func readDevice(text string) (device, bool) {
 	}
 	host, _, _ := strings.Cut(m[2], "/")
 	a, err := netip.ParseAddr(host)
-	return device{err == nil && !a.IsLinkLocalUnicast() && !a.IsLoopback()}, true
+	if err != nil || a.IsLinkLocalUnicast() || a.IsLoopback() {
+		return device{}, true
+	}
+	return device{a.Unmap()}, true
+}
+
+const maxAddresses = 32
+
+// deviceAddresses gives the addresses of the device table, each once.
+func deviceAddresses(lines []line) []netip.Addr {
+	var all []netip.Addr
+	for _, l := range lines {
+		d, ok := readDevice(l.text)
+		if ok && d.addressed() && !slices.Contains(all, d.address) && len(all) < maxAddresses {
+			all = append(all, d.address)
+		}
+	}
+	return all
 }
 
 // unaddressed gives the first row of the device table if none has an address.
@@ -132,7 +152,7 @@ func unaddressed(lines []line) (line, bool) {
 	for _, l := range lines {
 		d, ok := readDevice(l.text)
 		switch {
-		case ok && d.addressed:
+		case ok && d.addressed():
 			return line{}, false
 		case ok && !found:
 			first, found = l, true

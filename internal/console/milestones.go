@@ -117,7 +117,7 @@ func milestones(lines []line) []Milestone {
 		}
 	}
 	for _, l := range lines {
-		if d, ok := readDevice(l.text); ok && d.addressed {
+		if d, ok := readDevice(l.text); ok && d.addressed() {
 			add(Network, l)
 		}
 		for _, m := range milestoneMarks {

@@ -155,3 +155,21 @@ func TestNoFault(t *testing.T) {
 		}
 	}
 }
+
+// Addresses are compared with those that neutron gave the ports.
+func TestDeviceAddresses(t *testing.T) {
+	log := Parse(`ci-info: |  eth0  | True |         10.0.0.5        | 255.255.255.0 | global | fa:16:3e:00:00:01 |
+ci-info: |  eth0  | True | fe80::f816:3eff:fe00:1/64 |       .       |  link  | fa:16:3e:00:00:01 |
+ci-info: |  eth0  | True | 2001:db8::5/64 |       .       |  global  | fa:16:3e:00:00:01 |
+ci-info: |  eth1  | False |     .     |     .     |   .    | fa:16:3e:00:00:02 |
+ci-info: |   lo   | True |        127.0.0.1        |   255.0.0.0   |  host  |         .         |
+ci-info: |  eth0  | True |         10.0.0.5        | 255.255.255.0 | global | fa:16:3e:00:00:01 |
+`)
+	var got []string
+	for _, address := range log.Addresses {
+		got = append(got, address.String())
+	}
+	if want := []string{"10.0.0.5", "2001:db8::5"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -36,7 +36,10 @@ type Server struct {
 	HostStatus string            `json:"host_status"` // admin only, microversion 2.16
 	Fault      *Fault            `json:"fault"`       // only in ERROR and DELETED
 	Locked     bool              `json:"locked"`
-	Tags       []string          `json:"tags"`
+	// ConfigDrive is "True" where the guest gets its metadata from a disk, else ""
+	// (nova/api/openstack/compute/servers.py).
+	ConfigDrive string   `json:"config_drive"`
+	Tags        []string `json:"tags"`
 }
 
 // Power states of nova (nova/compute/power_state.py).
