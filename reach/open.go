@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -46,12 +47,27 @@ func open(ctx context.Context, c *Config, r Request, lookup *lookup) (*connect.C
 			return client, plan, err
 		}
 	}
-	plan, err := prepare(ctx, c, r, lookup, scan)
-	if err != nil {
-		return nil, nil, err
+	for began, limit := time.Now(), r.Wait; ; lookup = startLookup(ctx, c, r.Name, true) {
+		plan, err := prepare(ctx, c, r, lookup, scan)
+		if err != nil {
+			return nil, nil, err
+		}
+		client, err := plan.Dial(ctx)
+		r.Wait = limit - time.Since(began)
+		if err == nil || limit == 0 || r.Wait <= 0 || !mayComeBack(err) || sleep(ctx, probePause) != nil {
+			return client, plan, err
+		}
 	}
-	client, err := plan.Dial(ctx)
-	return client, plan, err
+}
+
+// mayComeBack says whether a server that is waited for may answer the next dial:
+// in its first boot cloud-init starts the SSH server anew once it has answered.
+func mayComeBack(err error) bool {
+	var failed *connect.DialError
+	if !errors.As(err, &failed) || failed.Cause != nil || len(failed.Attempts) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(failed.Attempts, func(a connect.Attempt) bool { return a.Stage > connect.StageKeyExchange })
 }
 
 // openFromMemory dials the remembered address. Only the remembered host key

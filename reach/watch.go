@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -67,6 +68,7 @@ type watch struct {
 	verdicts func() []Verdict
 	detour   *detour // nil: no jump host is looked for
 	unsure   []netip.Addr
+	shared   []netip.AddrPort // in a private range, which may be in use in another network here
 
 	mu       sync.Mutex
 	open     int           // direct candidates that may still answer
@@ -106,6 +108,9 @@ func (w *watch) targets(dial dialFunc) []connect.Candidate {
 		if p.PassesOver(c) {
 			w.unsure = append(w.unsure, c.Address.Addr())
 			continue
+		}
+		if c.Why > resolve.External && !public(c.Address.Addr()) {
+			w.shared = append(w.shared, c.Address)
 		}
 		targets = append(targets, connect.Candidate{Address: c.Address, Label: c.Why.String()})
 	}
@@ -214,7 +219,8 @@ func (w *watch) follow(e connect.Event) {
 		}
 		return
 	}
-	var stranger *connect.HostKeyError
+	var refused *connect.HostKeyError
+	stranger := e.Stage != connect.StageDial && errors.As(e.Err, &refused) && slices.Contains(w.shared, e.Candidate.Address)
 	switch {
 	case e.Kind == connect.EventConnected:
 		w.speaking++
@@ -223,7 +229,7 @@ func (w *watch) follow(e connect.Event) {
 	case e.Stage == connect.StageDial && errors.Is(e.Err, syscall.ECONNREFUSED):
 		w.open--
 		w.speaking++
-	case e.Stage != connect.StageDial && errors.As(e.Err, &stranger):
+	case stranger:
 		w.open--
 		w.speaking--
 	default:
