@@ -19,9 +19,9 @@ import (
 const exploringFlags = `Flags of a login, before or after NAME, mean what they mean there: -l USER,
 -p PORT, -i FILE, -J HOST, -F FILE, -o K=V, -4, -6, --address, --no-jump.`
 
-// exploring makes the action of such a command. Own are the long flags that it
-// has beside those of a login.
-func (p *process) exploring(own map[string]*bool, do func(*sshArgs) error) cli.ActionFunc {
+// exploring makes the action of such a command. Own are the flags that it has
+// beside those of a login.
+func (p *process) exploring(own ownFlags, do func(*sshArgs) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		args, err := parseExploring(c.Command.Name, c.Args().Slice(), p.globals, own)
 		if errors.Is(err, errHelp) {
@@ -38,7 +38,7 @@ func (p *process) exploring(own map[string]*bool, do func(*sshArgs) error) cli.A
 
 // parseExploring reads words as a login does, but that nothing is run and
 // nothing is started.
-func parseExploring(command string, words []string, g globals, own map[string]*bool) (*sshArgs, error) {
+func parseExploring(command string, words []string, g globals, own ownFlags) (*sshArgs, error) {
 	a := &sshArgs{globals: g, quiet: g.quiet, own: own}
 	if err := a.parse(words); err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func resolveCommand(p *process) *cli.Command {
 		UsageText:       "osssh resolve [flags of ssh] [user@]NAME [--source ADDRESS] [--json]",
 		Description:     resolveHelp,
 		SkipFlagParsing: true,
-		Action: p.exploring(map[string]*bool{"json": &asJSON}, func(args *sshArgs) error {
+		Action: p.exploring(ownFlags{toggles: map[string]*bool{"json": &asJSON}}, func(args *sshArgs) error {
 			return p.resolve(args, asJSON)
 		}),
 	}

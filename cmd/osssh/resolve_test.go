@@ -170,7 +170,7 @@ func TestParseExploring(t *testing.T) {
 		{"--json", true, "no instance named"},
 	} {
 		asJSON := false
-		args, err := parseExploring("resolve", strings.Fields(c.line), globals{}, map[string]*bool{"json": &asJSON})
+		args, err := parseExploring("resolve", strings.Fields(c.line), globals{}, ownFlags{toggles: map[string]*bool{"json": &asJSON}})
 		said := ""
 		if err != nil {
 			said = err.Error()

@@ -40,7 +40,14 @@ type sshArgs struct {
 	start      bool          // --start
 	command    string        // as it is sent; "" = a shell
 
-	own map[string]*bool // long flags of a command that shares those of a login
+	own ownFlags // of a command that shares those of a login
+}
+
+// ownFlags are long flags that a command has beside those of a login, by name:
+// where they go.
+type ownFlags struct {
+	toggles map[string]*bool
+	words   map[string]*string
 }
 
 // usageError is a command line that cannot be read.
@@ -127,6 +134,9 @@ func (a *sshArgs) word(name string) *string {
 	if name == "address" {
 		return &a.address
 	}
+	if own := a.own.words[name]; own != nil {
+		return own
+	}
 	return a.globals.word(name)
 }
 
@@ -137,7 +147,7 @@ func (a *sshArgs) toggle(name string) *bool {
 	case "start":
 		return &a.start
 	}
-	if own := a.own[name]; own != nil {
+	if own := a.own.toggles[name]; own != nil {
 		return own
 	}
 	return a.globals.toggle(name)
