@@ -144,6 +144,7 @@ func onlyLogin(t *testing.T, f *Facts) LoginProbe {
 }
 
 func TestGatherHealthy(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		kind resolve.Kind
@@ -210,6 +211,7 @@ func TestGatherWritesNothing(t *testing.T) {
 }
 
 func TestGatherDenied(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"blocked", "wrongcidr"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -288,6 +290,7 @@ func TestGatherNotFound(t *testing.T) {
 
 // A broken API leaves facts out, and says which.
 func TestGatherBrokenAPIs(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		faults []demo.Fault
@@ -391,6 +394,7 @@ func TestGatherProxied(t *testing.T) {
 
 // From another instance the rules see that instance.
 func TestGatherVia(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		via  string
 		want secgroup.Answer

@@ -25,8 +25,10 @@ const (
 	// silencePatience is how long all addresses may be silent before a jump host
 	// and other servers are tried.
 	silencePatience = 700 * time.Millisecond
-	// detourPatience bounds the way through jump hosts.
+	// detourPatience bounds the way through jump hosts, proxyPatience the
+	// connecting from the last one.
 	detourPatience = 6 * time.Second
+	proxyPatience  = 4 * time.Second
 	// stagger is the start that a better address has over the next one.
 	stagger = 250 * time.Millisecond
 )
@@ -261,7 +263,9 @@ func (p *probing) runProxied(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	dial, end, err := p.plan.Through(ctx)
+	limited, done := context.WithTimeout(ctx, detourPatience)
+	dial, end, err := p.plan.Through(limited)
+	done()
 	if err != nil || dial == nil {
 		p.gathering.noteUnlessEnded(func(f *Facts) {
 			f.Way.ProxyErr = err
@@ -271,7 +275,15 @@ func (p *probing) runProxied(ctx context.Context) {
 	}
 	defer end()
 	c := p.plan.Candidates[0]
-	p.make(ctx, p.add(c, p.hops(), func(ctx context.Context) (net.Conn, error) { return dial(ctx, c) }))
+	p.make(ctx, p.add(c, p.hops(), func(ctx context.Context) (net.Conn, error) {
+		ctx, done := context.WithTimeoutCause(ctx, proxyPatience, &connect.TimeoutError{Stage: connect.StageDial, After: proxyPatience})
+		defer done()
+		conn, err := dial(ctx, c)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return conn, err
+	}))
 }
 
 // hops names the hosts on the prescribed way.

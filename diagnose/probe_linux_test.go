@@ -111,6 +111,7 @@ func TestProbeCountsLogins(t *testing.T) {
 // A key exchange that only small segments bring through: the server looks at
 // what the client's SYN has told.
 func TestProbeSmallSegments(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		small bool

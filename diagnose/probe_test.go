@@ -203,6 +203,7 @@ func failure(t *testing.T, w *world, port int) *connect.Attempt {
 
 // What is no SSH server, or an ill one.
 func TestProbeTransport(t *testing.T) {
+	t.Parallel()
 	serve := func(text string, then func(net.Conn)) func(net.Conn) {
 		return func(conn net.Conn) {
 			_, _ = io.WriteString(conn, text)
@@ -295,6 +296,7 @@ const hint = `command="echo 'Please login as the user \"debian\" rather than the
 
 // Logins to a real sshd.
 func TestProbeLogins(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name       string
 		config     string
@@ -368,6 +370,7 @@ func rootHas(options string) func(*world) map[string]string {
 
 // Keys whose private half may not or need not be used.
 func TestProbeKeys(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		make  func(t *testing.T, w *world, dir string) []string // key files

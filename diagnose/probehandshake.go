@@ -16,6 +16,7 @@ import (
 // How long a server may stay silent within one connection.
 const (
 	bannerPatience = 2 * time.Second
+	behindPatience = 8 * time.Second         // the same through a proxy, which may have to log in first
 	stallPatience  = 1500 * time.Millisecond // of the key exchange, before small segments are tried
 	smallPatience  = 2 * time.Second         // of that try
 	authPatience   = 6 * time.Second         // sshd may ask DNS and PAM
@@ -155,7 +156,11 @@ func (h *handshake) verify(ctx context.Context, c connect.Candidate, key ssh.Pub
 func (h *handshake) trace(e connect.Event) {
 	switch e.Kind {
 	case connect.EventConnected:
-		h.wait(connect.StageBanner, bannerPatience)
+		if h.each.through != "" {
+			h.wait(connect.StageBanner, behindPatience)
+		} else {
+			h.wait(connect.StageBanner, bannerPatience)
+		}
 	case connect.EventServerVersion:
 		h.mu.Lock()
 		h.version = e.Text
