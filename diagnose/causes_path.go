@@ -1,4 +1,718 @@
 package diagnose
 
-// pathCauses are those that the catalogue numbers with P.
-func pathCauses() []Cause { return nil }
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+
+	"osssh/internal/openstack"
+	"osssh/internal/terminal"
+	"osssh/resolve"
+)
+
+// pathCauses are those that the catalogue numbers with P: routers, networks,
+// subnets and ports. P12 shows in the key exchange, after TCP.
+func pathCauses() []Cause {
+	return []Cause{
+		{
+			ID: "P1", Slug: "router-without-gateway", Layer: Path,
+			Title: "the router has no gateway, so nothing leads to the networks behind it",
+			Shows: "a timeout",
+			Told:  "the router's external_gateway_info is empty",
+			Mends: "openstack router set --external-gateway NETWORK ROUTER",
+			Find:  findRouterWithoutGateway,
+		},
+		{
+			ID: "P2", Slug: "subnet-without-router", Layer: Path,
+			Title: "the server's subnet is on no router, so no floating IP leads to it",
+			Shows: "a timeout, or no address that can be reached",
+			Told:  "no port of a router is on the subnet, or the floating IP has no router",
+			Mends: "openstack router add subnet ROUTER SUBNET",
+			Find:  findSubnetWithoutRouter,
+		},
+		{
+			ID: "P3", Slug: "router-down", Layer: Path,
+			Title: "the router is switched off, or in error",
+			Shows: "a timeout",
+			Told:  "the router's admin_state_up and status",
+			Mends: "openstack router set --enable ROUTER",
+			Find:  findRouterDown,
+		},
+		{
+			ID: "P4", Slug: "floating-ip-down", Layer: Path,
+			Title: "the floating IP is not in place on its router",
+			Shows: "a timeout",
+			Told:  "the floating IP's status is DOWN or ERROR (clouds with OVN report ACTIVE always)",
+			Mends: "take it off its port and put it there again",
+			Find:  findFloatingIPDown,
+		},
+		{
+			ID: "P5", Slug: "router-dead", Layer: Path,
+			Title: "the machine that runs the router is dead, or its gateway port is",
+			Shows: "a timeout, for every server behind the router",
+			Told:  "other servers behind the same router are silent too, though their rules admit you",
+			Mends: "the operator mends it",
+			Find:  findRouterDead,
+		},
+		{
+			ID: "P6", Slug: "port-disabled", Layer: Path,
+			Title: "the server's port is switched off",
+			Shows: "a timeout",
+			Told:  "the port's admin_state_up is false",
+			Mends: "openstack port set --enable PORT",
+			Find:  findPortDisabled,
+		},
+		{
+			ID: "P7", Slug: "port-down", Layer: Path,
+			Title: "the server's port is not plugged in",
+			Shows: "a timeout",
+			Told:  "the port is DOWN, BUILD or ERROR, or its binding failed, though the server is ACTIVE",
+			Mends: "openstack server reboot --hard SERVER",
+			Find:  findPortDown,
+		},
+		{
+			ID: "P8", Slug: "network-disabled", Layer: Path,
+			Title: "the server's network is switched off",
+			Shows: "a timeout",
+			Told:  "the network's admin_state_up is false",
+			Mends: "openstack network set --enable NETWORK",
+			Find:  findNetworkDisabled,
+		},
+		{
+			ID: "P9", Slug: "subnet-without-gateway", Layer: Path,
+			Title: "the subnet has no gateway, so the guest's replies reach its neighbours only",
+			Shows: "a timeout from outside, while neighbours get in",
+			Told:  "the subnet's gateway_ip is empty",
+			Mends: "openstack subnet set --gateway ADDRESS SUBNET, then reboot the server",
+			Find:  findSubnetWithoutGateway,
+		},
+		{
+			ID: "P10", Slug: "dhcp-disabled", Layer: Path,
+			Title: "the subnet has no DHCP and the server no config drive, so the guest learns no address",
+			Shows: "a timeout",
+			Told:  "enable_dhcp and config_drive; no address on the console",
+			Mends: "openstack subnet set --dhcp SUBNET, then reboot the server",
+			Find:  findDHCPDisabled,
+		},
+		{
+			ID: "P11", Slug: "asymmetric-return", Layer: Path,
+			Title: "with several interfaces the guest may reply by another one than was asked",
+			Shows: "a timeout",
+			Told:  "several ports of the server have a gateway, and only one of them is dialled",
+			Mends: "routing by source address in the guest, or the floating IP on the first interface",
+			Find:  findAsymmetricReturn,
+		},
+		{
+			ID: "P12", Slug: "mtu", Layer: Transport,
+			Title: "packets of full size are lost on the way",
+			Shows: "the connection hangs after the server's banner",
+			Told:  "the key exchange stalls, and goes through in small segments",
+			Mends: "a smaller MTU on the network or in the guest",
+			Find:  findMTU,
+		},
+		{
+			ID: "P13", Slug: "guest-address", Layer: Path,
+			Title: "the guest uses another address than its port has, so what it sends is dropped",
+			Shows: "a timeout",
+			Told:  "the addresses that the console shows, beside the port's fixed_ips",
+			Mends: "let the guest take its address by DHCP, or openstack port set --allowed-address",
+			Find:  findGuestAddress,
+		},
+		{
+			ID: "P14", Slug: "firewall-group", Layer: Path,
+			Title: "a firewall group (FWaaS) stands before the server",
+			Shows: "a timeout",
+			Told:  "a firewall group covers the server's port or its router's",
+			Mends: "a rule of the firewall group's policy that allows SSH",
+			Find:  findFirewallGroup,
+		},
+		{
+			ID: "P15", Slug: "local-egress", Layer: Path,
+			Title: "the network here lets no SSH out",
+			Shows: "a timeout for every server",
+			Told:  "other servers are silent too, whatever router they are behind, and the API answers",
+			Mends: "another network, a VPN, or a port forwarding from port 443",
+			Find:  findLocalEgress,
+		},
+	}
+}
+
+func findRouterWithoutGateway(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		routers := f.routers(w)
+		if len(routers) == 0 || slices.ContainsFunc(routers, hasGateway) {
+			continue
+		}
+		switch {
+		case w.floating != nil:
+			return withoutGateway(f, routers[0], f.sure(w, Certain))
+		case w.candidate.Why == resolve.Global:
+			return withoutGateway(f, routers[0], f.sure(w, Probable))
+		}
+	}
+	if router := f.deadEnd(); router != nil {
+		return withoutGateway(f, *router, Certain)
+	}
+	return nil
+}
+
+func hasGateway(r openstack.Router) bool { return r.Gateway != nil }
+
+// deadEnd is a router without a gateway, where a server that has no way in is
+// behind such ones only: no floating IP can be given to it.
+func (f *Facts) deadEnd() *openstack.Router {
+	if !f.noWay() {
+		return nil
+	}
+	var first *openstack.Router
+	for _, id := range f.subnetIDs() {
+		routers, any := f.routersOn(id)
+		if any && len(routers) == 0 || slices.ContainsFunc(routers, hasGateway) {
+			return nil
+		}
+		if first == nil && len(routers) > 0 {
+			first = &routers[0]
+		}
+	}
+	return first
+}
+
+// subnetIDs are the subnets of the server's IPv4 addresses.
+func (f *Facts) subnetIDs() []string {
+	var ids []string
+	for _, port := range f.Neutron.Ways.Ports {
+		for _, ip := range port.FixedIPs {
+			if ip.IPAddress.Is4() {
+				ids = addOnce(ids, ip.SubnetID)
+			}
+		}
+	}
+	return ids
+}
+
+func withoutGateway(f *Facts, router openstack.Router, c Confidence) *Finding {
+	found := &Finding{
+		Confidence: c,
+		What:       fmt.Sprintf("router %s has no gateway", nameOf(router.Name, router.ID)),
+		Evidence:   []string{fmt.Sprintf("router %s: external_gateway_info is empty", router.ID)},
+	}
+	network := f.outside()
+	if network == "" {
+		network = "NETWORK"
+		found.Fix.Words = "openstack network list --external names the networks"
+	}
+	found.Fix.Command = fmt.Sprintf("openstack router set --external-gateway %s %s", network, router.ID)
+	return found
+}
+
+// outside is an external network by its id: that of the server's floating IPs,
+// or of the project's free ones. "": none is known.
+func (f *Facts) outside() string {
+	for _, ip := range slices.Concat(f.Neutron.Ways.FloatingIPs, f.Neutron.FreeIPs) {
+		if ip.FloatingNetworkID != "" {
+			return ip.FloatingNetworkID
+		}
+	}
+	return f.externalNetwork()
+}
+
+// nameOf is how a person knows a thing: by its name, else by its id.
+func nameOf(name, id string) string {
+	if name == "" {
+		return short(id)
+	}
+	return name
+}
+
+func findSubnetWithoutRouter(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		if w.floating == nil || w.port == nil {
+			continue
+		}
+		unbound := w.floating.RouterID == "" && w.floating.PortID != ""
+		if w.subnet != nil && (unbound || f.offRouter(*w.port, w.subnet.ID)) {
+			return withoutRouter(f, *w.subnet, f.sure(w, Certain),
+				fmt.Sprintf("floating IP %s cannot lead to %s", w.floating.FloatingIPAddress, w.candidate.Inside.Addr()))
+		}
+	}
+	if subnet := f.unrouted(); subnet != nil {
+		return withoutRouter(f, *subnet, Certain, "no floating IP can lead there")
+	}
+	return nil
+}
+
+// offRouter says that no router is on a subnet. Only the network's owner can
+// tell: the routers of others are not shown to a tenant.
+func (f *Facts) offRouter(port openstack.Port, subnetID string) bool {
+	network, known := f.Neutron.Ways.Networks[port.NetworkID]
+	if !known || network.External || f.Nova.Server == nil || network.ProjectID != f.Nova.Server.ProjectID ||
+		f.Phase < Addressed || f.gap("routers") {
+		return false
+	}
+	_, any := f.routersOn(subnetID)
+	return !any
+}
+
+// unrouted is the subnet of a server that has no way in, where none of its
+// subnets is on a router. nil: there is a router, or it cannot be told.
+func (f *Facts) unrouted() *openstack.Subnet {
+	if !f.noWay() {
+		return nil
+	}
+	var first *openstack.Subnet
+	for _, port := range f.Neutron.Ways.Ports {
+		for _, ip := range port.FixedIPs {
+			if !ip.IPAddress.Is4() {
+				continue
+			}
+			if !f.offRouter(port, ip.SubnetID) {
+				return nil
+			}
+			if first == nil {
+				first = f.subnetOf(port, ip.IPAddress)
+			}
+		}
+	}
+	return first
+}
+
+func withoutRouter(f *Facts, subnet openstack.Subnet, c Confidence, so string) *Finding {
+	found := &Finding{
+		Confidence: c,
+		What:       fmt.Sprintf("subnet %s (%s) is on no router: %s", nameOf(subnet.Name, subnet.ID), subnet.CIDR, so),
+		Evidence:   []string{"no router has a port on subnet " + subnet.ID},
+	}
+	router := "ROUTER"
+	if len(f.Neutron.Routers) > 0 {
+		router = f.Neutron.Routers[0].ID
+	} else {
+		found.Fix.Words = "openstack router list names the routers"
+	}
+	found.Fix.Command = fmt.Sprintf("openstack router add subnet %s %s", router, subnet.ID)
+	return found
+}
+
+func findRouterDown(f *Facts) *Finding {
+	works := func(r openstack.Router) bool { return r.AdminStateUp && r.Status != "ERROR" }
+	for _, w := range f.ways() {
+		routers := f.routers(w)
+		if len(routers) == 0 || slices.ContainsFunc(routers, works) {
+			continue
+		}
+		router := routers[0]
+		found := &Finding{
+			Confidence: Certain,
+			What:       fmt.Sprintf("router %s is switched off", nameOf(router.Name, router.ID)),
+			Evidence:   []string{fmt.Sprintf("router %s: admin_state_up %t, status %s", router.ID, router.AdminStateUp, router.Status)},
+			Fix:        Fix{Command: "openstack router set --enable " + router.ID},
+		}
+		if router.AdminStateUp {
+			found.What = fmt.Sprintf("router %s is in status %s", nameOf(router.Name, router.ID), router.Status)
+			found.Fix = Fix{
+				Command: fmt.Sprintf("openstack router set --disable %s && openstack router set --enable %s", router.ID, router.ID),
+				Words:   "builds it anew; else the operator must mend it",
+			}
+		}
+		if w.floating == nil {
+			found.Confidence = Probable
+		}
+		found.Confidence = f.sure(w, found.Confidence)
+		return found
+	}
+	return nil
+}
+
+func findFloatingIPDown(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		ip := w.floating
+		if ip == nil || ip.Status != "DOWN" && ip.Status != "ERROR" || !f.running() {
+			continue
+		}
+		found := &Finding{
+			Confidence: Probable,
+			What:       fmt.Sprintf("floating IP %s is %s: its router does not serve it", ip.FloatingIPAddress, ip.Status),
+			Evidence:   []string{fmt.Sprintf("floating IP %s: status %s, router %s", ip.ID, ip.Status, ip.RouterID)},
+			Fix:        Fix{Words: "tell the operator about floating IP " + ip.ID},
+		}
+		if ip.PortID != "" {
+			found.Fix = Fix{
+				Command: fmt.Sprintf("openstack floating ip unset --port %s && openstack floating ip set --port %s %s", ip.ID, ip.PortID, ip.ID),
+				Words:   "puts it in place anew; else the operator must mend it",
+			}
+		}
+		return found
+	}
+	return nil
+}
+
+func findPortDisabled(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		if w.port == nil || w.port.AdminStateUp {
+			continue
+		}
+		return &Finding{
+			Confidence: f.sure(w, Certain),
+			What:       fmt.Sprintf("port %s of %s is switched off", short(w.port.ID), f.Nova.Server.Name),
+			Evidence:   []string{fmt.Sprintf("port %s: admin_state_up false", w.port.ID)},
+			Fix:        Fix{Command: "openstack port set --enable " + w.port.ID},
+		}
+	}
+	return nil
+}
+
+func findPortDown(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		if w.port == nil || !f.running() || !w.port.AdminStateUp || w.network != nil && !w.network.AdminStateUp || !plain(*w.port) {
+			continue
+		}
+		failed := w.port.VIFType == "binding_failed"
+		if !failed && !slices.Contains([]string{"DOWN", "BUILD", "ERROR"}, w.port.Status) {
+			continue
+		}
+		found := &Finding{
+			Confidence: Probable,
+			What:       fmt.Sprintf("port %s of %s is %s, though the server is ACTIVE", short(w.port.ID), f.Nova.Server.Name, w.port.Status),
+			Evidence:   []string{fmt.Sprintf("port %s: status %s", w.port.ID, w.port.Status)},
+			Fix:        Fix{Command: "openstack server reboot --hard " + f.Nova.Server.ID, Words: "plugs it in anew; else the operator must mend it"},
+		}
+		if failed {
+			found.What = fmt.Sprintf("port %s of %s could not be bound to its machine", short(w.port.ID), f.Nova.Server.Name)
+			found.Evidence = append(found.Evidence, "binding:vif_type binding_failed")
+		}
+		return found
+	}
+	return nil
+}
+
+// plain says whether a port is a virtual one: what SR-IOV passes through may be
+// DOWN and work.
+func plain(port openstack.Port) bool { return port.VNICType == "" || port.VNICType == "normal" }
+
+func findNetworkDisabled(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		if w.network == nil || w.network.AdminStateUp {
+			continue
+		}
+		return &Finding{
+			Confidence: f.sure(w, Certain),
+			What:       fmt.Sprintf("network %s is switched off", nameOf(w.network.Name, w.network.ID)),
+			Evidence:   []string{fmt.Sprintf("network %s: admin_state_up false", w.network.ID)},
+			Fix:        Fix{Command: "openstack network set --enable " + w.network.ID},
+		}
+	}
+	return nil
+}
+
+func findSubnetWithoutGateway(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		if w.subnet == nil || w.subnet.GatewayIP.IsValid() || w.subnet.IPVersion == 6 || w.candidate.Why == resolve.OnLink || w.jump != nil && !w.jump.Joined {
+			continue
+		}
+		return &Finding{
+			Confidence: Probable,
+			What:       fmt.Sprintf("subnet %s (%s) has no gateway: the guest can reply to its neighbours only", nameOf(w.subnet.Name, w.subnet.ID), w.subnet.CIDR),
+			Evidence:   []string{fmt.Sprintf("subnet %s: gateway_ip is empty", w.subnet.ID)},
+			Fix:        f.gatewayFix(*w.subnet),
+		}
+	}
+	return nil
+}
+
+// gatewayFix names the router's own address on the subnet as its gateway.
+func (f *Facts) gatewayFix(subnet openstack.Subnet) Fix {
+	for _, port := range f.Neutron.RouterPorts {
+		for _, ip := range port.FixedIPs {
+			if ip.SubnetID == subnet.ID {
+				return Fix{
+					Command: fmt.Sprintf("openstack subnet set --gateway %s %s", ip.IPAddress, subnet.ID),
+					Words:   f.rebootAfter(),
+				}
+			}
+		}
+	}
+	return Fix{Words: "set the router's address as the gateway of subnet " + subnet.ID + ": openstack subnet set --gateway"}
+}
+
+// rebootAfter is what makes a guest ask for its address again.
+func (f *Facts) rebootAfter() string {
+	return "then openstack server reboot " + f.Nova.Server.ID + ", so that the guest asks for its address again"
+}
+
+func findDHCPDisabled(f *Facts) *Finding {
+	server := f.Nova.Server
+	if server == nil || server.ConfigDrive != "" || len(f.Nova.Console.Addresses) > 0 {
+		return nil
+	}
+	for _, w := range f.ways() {
+		if w.subnet == nil || w.subnet.EnableDHCP || w.subnet.IPVersion == 6 {
+			continue
+		}
+		return &Finding{
+			Confidence: Probable,
+			What:       fmt.Sprintf("subnet %s has no DHCP and %s no config drive: nothing tells the guest its address %s", nameOf(w.subnet.Name, w.subnet.ID), server.Name, w.candidate.Inside.Addr()),
+			Evidence:   []string{fmt.Sprintf("subnet %s: enable_dhcp false; server %s: config_drive empty", w.subnet.ID, server.ID)},
+			Fix:        Fix{Command: "openstack subnet set --dhcp " + w.subnet.ID, Words: f.rebootAfter()},
+		}
+	}
+	return nil
+}
+
+func findAsymmetricReturn(f *Facts) *Finding {
+	var routed []openstack.Port
+	for _, port := range f.Neutron.Ways.Ports {
+		if slices.ContainsFunc(port.FixedIPs, func(ip openstack.FixedIP) bool {
+			subnet := f.subnetOf(port, ip.IPAddress)
+			return subnet != nil && subnet.GatewayIP.Is4()
+		}) {
+			routed = append(routed, port)
+		}
+	}
+	if len(routed) < 2 || !f.silent() {
+		return nil
+	}
+	for _, w := range f.ways() {
+		if w.port == nil || w.jump != nil || w.candidate.Why == resolve.OnLink || !w.candidate.Inside.Addr().Is4() {
+			continue
+		}
+		found := &Finding{
+			Confidence: Possible,
+			What:       fmt.Sprintf("%s has %d interfaces with a gateway: it may reply by another one than %s", f.Nova.Server.Name, len(routed), w.candidate.Inside.Addr()),
+			Fix:        Fix{Words: "routing by source address in the guest, or the floating IP on its first interface"},
+		}
+		for _, port := range routed {
+			found.Evidence = append(found.Evidence, fmt.Sprintf("port %s has %s", port.ID, joinAddresses(portAddresses(port))))
+			if w.floating != nil && w.floating.PortID == w.port.ID && port.ID != w.port.ID && found.Fix.Command == "" {
+				found.Fix = Fix{
+					Command: fmt.Sprintf("openstack floating ip set --port %s %s", port.ID, w.floating.ID),
+					Words:   "or routing by source address in the guest",
+				}
+			}
+		}
+		return found
+	}
+	return nil
+}
+
+// smallMTU is the least that IPv6 admits (RFC 8200, section 5), and what a
+// network can always be set to.
+const smallMTU = 1280
+
+func findMTU(f *Facts) *Finding {
+	p := f.foremost()
+	if p == nil || !p.stalled() {
+		return nil
+	}
+	found := &Finding{
+		Confidence: Possible, ByWire: true,
+		What:     fmt.Sprintf("the key exchange with %s stalls after its banner: packets of full size may be lost on the way", p.Candidate.Address),
+		Evidence: []string{"after " + quoted(p.Version) + " nothing more came"},
+		Fix:      Fix{Words: fmt.Sprintf("set a smaller MTU in the guest: ip link set dev INTERFACE mtu %d", smallMTU)},
+	}
+	if p.SmallSegments != nil && *p.SmallSegments {
+		found.Confidence = Certain
+		found.What = fmt.Sprintf("packets of full size to or from %s are lost on the way: the key exchange goes through in small segments only", p.Candidate.Address)
+		found.Evidence = append(found.Evidence, "with TCP segments of at most 1200 bytes it goes on")
+	}
+	if w := f.wayBy(p.Candidate); w.network != nil && w.network.ProjectID == f.Nova.Server.ProjectID {
+		found.Evidence = append(found.Evidence, fmt.Sprintf("network %s has an MTU of %d", nameOf(w.network.Name, w.network.ID), w.network.MTU))
+		if w.network.MTU > smallMTU {
+			found.Fix = Fix{Command: fmt.Sprintf("openstack network set --mtu %d %s", smallMTU, w.network.ID), Words: f.rebootAfter()}
+		}
+	}
+	return found
+}
+
+func findGuestAddress(f *Facts) *Finding {
+	server := f.Nova.Server
+	var known []netip.Prefix
+	for _, port := range f.Neutron.Ways.Ports {
+		for _, address := range portAddresses(port) {
+			known = append(known, netip.PrefixFrom(address, address.BitLen()))
+		}
+		for _, pair := range port.AllowedAddressPairs {
+			known = append(known, pairPrefix(pair)...)
+		}
+	}
+	if server == nil || len(known) == 0 {
+		return nil
+	}
+	var strange []netip.Addr
+	for _, address := range f.Nova.Console.Addresses {
+		if !address.Is4() {
+			continue
+		}
+		if slices.ContainsFunc(known, func(p netip.Prefix) bool { return p.Contains(address) }) {
+			return nil
+		}
+		strange = append(strange, address)
+	}
+	if len(strange) == 0 {
+		return nil
+	}
+	return &Finding{
+		Confidence: Certain,
+		What:       fmt.Sprintf("the guest of %s has set itself %s; its port has %s", server.Name, joinAddresses(strange), joinAddresses(f.fixed())),
+		Evidence:   []string{"console: the network devices have " + joinAddresses(f.Nova.Console.Addresses)},
+		Fix: Fix{
+			Command: "openstack console url show " + server.ID,
+			Words: fmt.Sprintf("and let the guest take its address by DHCP; or openstack port set --allowed-address ip-address=%s %s for its neighbours",
+				strange[0], f.Neutron.Ways.Ports[0].ID),
+		},
+	}
+}
+
+// pairPrefix reads an allowed-address pair, which is an address or a prefix.
+func pairPrefix(pair openstack.AddressPair) []netip.Prefix {
+	if prefix, err := netip.ParsePrefix(pair.IPAddress); err == nil {
+		return []netip.Prefix{prefix}
+	}
+	if address, err := netip.ParseAddr(pair.IPAddress); err == nil {
+		return []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
+	}
+	return nil
+}
+
+func findFirewallGroup(f *Facts) *Finding {
+	for _, w := range f.ways() {
+		if w.port == nil {
+			continue
+		}
+		for _, group := range f.Neutron.FirewallGroups {
+			if !f.covers(group, w) || len(group.Ports) == 0 {
+				continue
+			}
+			name := nameOf(group.Name, group.ID)
+			found := &Finding{
+				Confidence: Possible,
+				What:       fmt.Sprintf("firewall group %s stands before %s, and its rules are not read here", name, f.Nova.Server.Name),
+				Evidence:   []string{fmt.Sprintf("firewall group %s: status %s, ingress policy %s", group.ID, group.Status, group.IngressPolicyID)},
+				Fix:        f.firewallFix(group, w),
+			}
+			switch {
+			case !group.AdminStateUp:
+				found.Confidence = Probable
+				found.What = fmt.Sprintf("firewall group %s is switched off, and then drops everything for %s", name, f.Nova.Server.Name)
+				found.Fix = Fix{Command: "openstack firewall group set --enable " + group.ID}
+			case group.IngressPolicyID == "":
+				found.Confidence = Probable
+				found.What = fmt.Sprintf("firewall group %s has no ingress policy, and drops everything for %s", name, f.Nova.Server.Name)
+			}
+			return found
+		}
+	}
+	return nil
+}
+
+// covers says whether a firewall group filters what goes to a way's port: there,
+// or at the router before it.
+func (f *Facts) covers(group openstack.FirewallGroup, w way) bool {
+	if slices.Contains(group.Ports, w.port.ID) {
+		return true
+	}
+	routers := f.routers(w)
+	return slices.ContainsFunc(f.Neutron.RouterPorts, func(p openstack.Port) bool {
+		return slices.Contains(group.Ports, p.ID) &&
+			slices.ContainsFunc(routers, func(r openstack.Router) bool { return r.ID == p.DeviceID })
+	})
+}
+
+// firewallFix adds a rule to the group's policy, or gives it one.
+func (f *Facts) firewallFix(group openstack.FirewallGroup, w way) Fix {
+	rule := terminal.Quote("ssh-" + f.Nova.Server.Name)
+	source := ""
+	if w.verdict != nil && w.verdict.Source.IsValid() {
+		source = " --source-ip-address " + w.verdict.Source.String()
+	}
+	create := fmt.Sprintf("openstack firewall group rule create --name %s --protocol tcp --destination-port %d%s --action allow",
+		rule, w.candidate.Inside.Port(), source)
+	if group.IngressPolicyID != "" {
+		return Fix{Command: fmt.Sprintf("%s && openstack firewall group policy add rule %s %s", create, group.IngressPolicyID, rule)}
+	}
+	return Fix{Command: fmt.Sprintf("%s && openstack firewall group policy create --firewall-rule %s %s && openstack firewall group set --ingress-firewall-policy %s %s",
+		create, rule, rule, rule, group.ID)}
+}
+
+// controls sorts the connections to other servers by where they lead and whether
+// they were answered. A router that answers is alive.
+func (f *Facts) controls() (sameAnswered, sameSilent, otherAnswered, otherSilent []Control) {
+	for _, c := range f.Control {
+		switch {
+		case !strings.HasPrefix(c.What, "server ") && !strings.HasPrefix(c.What, "router "):
+		case c.SamePath && c.Err == nil:
+			sameAnswered = append(sameAnswered, c)
+		case c.SamePath:
+			sameSilent = append(sameSilent, c)
+		case c.Err == nil:
+			otherAnswered = append(otherAnswered, c)
+		default:
+			otherSilent = append(otherSilent, c)
+		}
+	}
+	return sameAnswered, sameSilent, otherAnswered, otherSilent
+}
+
+func findRouterDead(f *Facts) *Finding {
+	sameAnswered, sameSilent, otherAnswered, otherSilent := f.controls()
+	if !f.silent() || len(sameSilent) == 0 || len(sameAnswered) > 0 || len(otherSilent) > 0 && len(otherAnswered) == 0 {
+		return nil
+	}
+	found := &Finding{
+		Confidence: Probable,
+		What:       "nothing behind the router answers: it, or the machine that runs it, is dead",
+		Evidence:   controlEvidence(slices.Concat(sameSilent, otherAnswered)),
+		Fix:        Fix{Words: "tell the operator"},
+	}
+	for _, w := range f.ways() {
+		if routers := f.routers(w); len(routers) > 0 {
+			found.What = fmt.Sprintf("nothing behind router %s answers: it, or the machine that runs it, is dead", nameOf(routers[0].Name, routers[0].ID))
+			found.Fix.Words = "tell the operator about router " + routers[0].ID
+			break
+		}
+	}
+	return found
+}
+
+func controlEvidence(all []Control) []string {
+	var lines []string
+	for _, c := range all {
+		line := fmt.Sprintf("%s at %s answers", c.What, c.Address)
+		if c.Err != nil {
+			line = fmt.Sprintf("%s at %s is silent too, though its rules admit you", c.What, c.Address)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func findLocalEgress(f *Facts) *Finding {
+	for _, p := range f.Probes {
+		if p.Through == "" && p.Failed != nil && (errors.Is(p.Failed.Err, syscall.EPERM) || errors.Is(p.Failed.Err, syscall.EACCES)) {
+			return &Finding{
+				Confidence: Certain,
+				What:       fmt.Sprintf("this machine's own firewall lets nothing out to %s", p.Candidate.Address),
+				Evidence:   []string{"connect: " + innermost(p.Failed.Err).Error()},
+				Fix:        Fix{Words: fmt.Sprintf("open port %d outwards in this machine's firewall", p.Candidate.Address.Port())},
+			}
+		}
+	}
+	sameAnswered, sameSilent, otherAnswered, otherSilent := f.controls()
+	alive := len(sameSilent) > 0 && len(sameAnswered) > 0 // the router answers, what is behind it does not
+	if !f.silent() || len(otherSilent) == 0 && !alive || len(otherAnswered) > 0 || answeredBeside(sameAnswered) {
+		return nil
+	}
+	return &Finding{
+		Confidence: Probable,
+		What:       fmt.Sprintf("the network here lets no SSH out: %d other servers are silent too, and the API answers", len(sameSilent)+len(otherSilent)),
+		Evidence:   controlEvidence(slices.Concat(otherSilent, sameSilent, sameAnswered)),
+		Fix:        Fix{Words: "try from another network or through a VPN; or forward port 443 of a floating IP to the server's SSH port"},
+	}
+}
+
+// answeredBeside says whether a server answered: a router answers on another
+// port than SSH's, which is what tells a closed port from a dead path.
+func answeredBeside(all []Control) bool {
+	return slices.ContainsFunc(all, func(c Control) bool { return strings.HasPrefix(c.What, "server ") })
+}
