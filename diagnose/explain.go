@@ -24,6 +24,9 @@ type Diagnosis struct {
 	Causes  []Finding   // most likely first; the first one is to be mended first
 	Later   []Finding   // what would hit next, once these are mended; also beside a login that works
 	Login   *LoginProbe // that works, where Healthy
+
+	// Where Undecided, one line each: what is not the cause, and what would tell.
+	RuledOut, Settle []string
 }
 
 // Explain turns facts into a diagnosis. It asks nothing.
