@@ -242,8 +242,12 @@ func (p *probing) silent(ctx context.Context, direct []*probe, dialled func(*pro
 	return true
 }
 
-// stranger waits for what an address that answers turns out to be.
+// stranger says whether an address that answers turns out to be another
+// machine's.
 func (p *probing) stranger(ctx context.Context, each *probe) bool {
+	if !p.plan.MayBeStranger(each.candidate) {
+		return false
+	}
 	select {
 	case <-each.ended:
 	case <-ctx.Done():

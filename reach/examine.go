@@ -76,6 +76,10 @@ func (m *Memory) Remembered(name string) (resolve.Candidate, string, bool) {
 	return resolve.Candidate{Address: past.Address, Why: past.Why}, past.ServerID, ok
 }
 
+// MayBeStranger says whether another machine may have a candidate's address, in
+// a network that this machine is on: then its host key decides.
+func (p *Plan) MayBeStranger(c resolve.Candidate) bool { return shared(c) }
+
 // SourceFor is this machine as the port behind an address sees it, the zero Addr
 // where that is not known.
 func (c *Config) SourceFor(address netip.AddrPort) netip.Addr { return c.sourceFor(address) }

@@ -109,7 +109,7 @@ func (w *watch) targets(dial dialFunc) []connect.Candidate {
 			w.unsure = append(w.unsure, c.Address.Addr())
 			continue
 		}
-		if c.Why > resolve.External && !public(c.Address.Addr()) {
+		if shared(c) {
 			w.shared = append(w.shared, c.Address)
 		}
 		targets = append(targets, connect.Candidate{Address: c.Address, Label: c.Why.String()})
@@ -123,6 +123,11 @@ func (w *watch) targets(dial dialFunc) []connect.Candidate {
 		targets = append(targets, w.detour.candidate())
 	}
 	return targets
+}
+
+// shared says whether an address could be in use in another network too.
+func shared(c resolve.Candidate) bool {
+	return c.Why > resolve.External && !public(c.Address.Addr())
 }
 
 // unmistakable says whether an address can be nobody else's: the user or the
