@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"osssh/internal/openstack"
 	"osssh/reach"
 	"osssh/resolve"
@@ -22,7 +24,8 @@ const (
 	controlPatience = time.Second
 	pickPatience    = 1500 * time.Millisecond
 	// maxPicked bounds how many floating IPs are looked at for that.
-	maxPicked = 12
+	maxPicked   = 12
+	askedAtOnce = 6
 )
 
 // control connects to others where the server is silent: what else answers tells
@@ -144,8 +147,8 @@ func onRouterOf(ip openstack.FloatingIP, ways resolve.Ways) bool {
 	})
 }
 
-// admitting gives those whose rules surely admit this machine, and whose servers
-// run.
+// admitting gives those whose rules surely admit this machine, by a prefix and
+// not by who it is, and whose servers run.
 func (p *probing) admitting(ctx context.Context, ips []openstack.FloatingIP, ways resolve.Ways) ([]Control, error) {
 	ids, groupIDs := url.Values{}, url.Values{}
 	for _, ip := range ips {
@@ -164,31 +167,43 @@ func (p *probing) admitting(ctx context.Context, ips []openstack.FloatingIP, way
 	if err != nil {
 		return nil, err
 	}
-	facts, err := secgroup.Gather(ctx, p.client, ports, groups)
-	if err != nil {
-		return nil, err
-	}
-	var controls []Control
-	for _, ip := range ips {
+	found := make([]*Control, len(ips))
+	var asking errgroup.Group
+	asking.SetLimit(askedAtOnce)
+	for i, ip := range ips {
 		at := slices.IndexFunc(ports, func(port openstack.Port) bool { return port.ID == ip.PortID })
-		if len(controls) == maxControls {
-			break
-		}
 		if at < 0 || ports[at].DeviceID == "" {
 			continue
 		}
-		server, err := p.client.Server(ctx, ports[at].DeviceID)
-		if err != nil || server.Status != "ACTIVE" {
-			continue
-		}
-		sshPort := uint16(resolve.SSHPort(*server, 0))
-		c := resolve.Candidate{
-			Address: netip.AddrPortFrom(ip.FloatingIPAddress, sshPort), PortID: ip.PortID,
-			Inside: netip.AddrPortFrom(ip.FixedIPAddress, sshPort),
-		}
-		if reach.Evaluate(c, p.gathering.config.SourceFor(c.Address), ports, groups, facts).Answer == secgroup.Allow {
-			controls = append(controls, Control{What: "server " + server.Name, Address: c.Address, SamePath: onRouterOf(ip, ways)})
+		asking.Go(func() error {
+			server, err := p.client.Server(ctx, ports[at].DeviceID)
+			if openstack.IsNotFound(err) { // another project's, or a load balancer
+				return nil
+			}
+			if err != nil || server.Status != "ACTIVE" {
+				return err
+			}
+			sshPort := uint16(resolve.SSHPort(*server, 0))
+			c := resolve.Candidate{
+				Address: netip.AddrPortFrom(ip.FloatingIPAddress, sshPort), PortID: ip.PortID,
+				Inside: netip.AddrPortFrom(ip.FixedIPAddress, sshPort),
+			}
+			source := p.gathering.config.SourceFor(c.Address)
+			if reach.Evaluate(c, source, ports, groups, secgroup.Facts{}).Answer == secgroup.Allow {
+				found[i] = &Control{What: "server " + server.Name, Address: c.Address, SamePath: onRouterOf(ip, ways)}
+			}
+			return nil
+		})
+	}
+	err = asking.Wait()
+	var controls []Control
+	for _, c := range found {
+		if c != nil && len(controls) < maxControls {
+			controls = append(controls, *c)
 		}
 	}
-	return controls, nil
+	if len(controls) > 0 {
+		err = nil
+	}
+	return controls, err
 }

@@ -64,6 +64,7 @@ type probe struct {
 	candidate resolve.Candidate
 	through   string
 	dial      func(context.Context) (net.Conn, error)
+	dialling  time.Duration // that was spent before dial
 
 	answered chan struct{} // closed when TCP has answered or failed
 	alive    bool          // it answered, if only by a refusal; set before that
@@ -110,7 +111,7 @@ func (p *probing) make(ctx context.Context, each *probe) {
 	each.result = Probe{Candidate: each.candidate, Through: each.through}
 	began := time.Now()
 	conn, err := each.dial(ctx)
-	each.result.Took = time.Since(began)
+	each.result.Took = each.dialling + time.Since(began)
 	each.alive = err == nil || isRefused(err)
 	close(each.answered)
 	select {
@@ -332,10 +333,12 @@ func (p *probing) detour(ctx context.Context, direct []*probe) {
 // goThrough makes a probe through a jump host. The error is that of the jump
 // host, or of the connection from there.
 func (p *probing) goThrough(ctx context.Context, jump reach.Jump) error {
+	began := time.Now()
 	conn, end, err := p.plan.DialJump(ctx, jump)
 	if err != nil {
 		return err
 	}
+	took := time.Since(began)
 	ends := []func(){end}
 	defer func() {
 		for _, end := range ends {
@@ -344,7 +347,7 @@ func (p *probing) goThrough(ctx context.Context, jump reach.Jump) error {
 	}()
 	p.gathering.note(func(f *Facts) { f.Way.Jump = &jump })
 	candidate := resolve.Candidate{Address: jump.To, Why: resolve.Behind, Kind: resolve.KindFixed, PortID: jump.PortID, Inside: jump.To}
-	p.make(ctx, p.add(candidate, jump.Server.Name, func(ctx context.Context) (net.Conn, error) {
+	each := p.add(candidate, jump.Server.Name, func(ctx context.Context) (net.Conn, error) {
 		if first := conn; first != nil {
 			conn = nil
 			return first, nil
@@ -354,7 +357,9 @@ func (p *probing) goThrough(ctx context.Context, jump reach.Jump) error {
 			ends = append(ends, end)
 		}
 		return again, err
-	}))
+	})
+	each.dialling = took
+	p.make(ctx, each)
 	return nil
 }
 
