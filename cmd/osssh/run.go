@@ -105,6 +105,8 @@ func newApp(p *process) *cli.App {
 			sshCommand(p),
 			listCommand(p),
 			resolveCommand(p),
+			diagnoseCommand(p),
+			causesCommand(p),
 			allowCommand(p),
 			revokeCommand(p),
 			keyCommand(p),
