@@ -22,7 +22,7 @@ const (
 	// each of them, and pickPatience how long it may take to choose them.
 	maxControls     = 3
 	controlPatience = time.Second
-	pickPatience    = 1500 * time.Millisecond
+	pickPatience    = 2500 * time.Millisecond
 	// maxPicked bounds how many floating IPs are looked at for that.
 	maxPicked   = 12
 	askedAtOnce = 6

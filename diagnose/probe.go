@@ -27,7 +27,7 @@ const (
 	silencePatience = 700 * time.Millisecond
 	// detourPatience bounds the way through jump hosts, proxyPatience the
 	// connecting from the last one.
-	detourPatience = 6 * time.Second
+	detourPatience = 10 * time.Second
 	proxyPatience  = 4 * time.Second
 	// stagger is the start that a better address has over the next one.
 	stagger = 250 * time.Millisecond

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -57,6 +58,34 @@ func (s *sshServer) serve(conn net.Conn) {
 	}
 }
 
+// probing begins to look at a server, as far as its addresses.
+func (w *world) probing(name string) (*gathering, *reach.Plan, *probing) {
+	w.t.Helper()
+	g := &gathering{ctx: w.t.Context(), config: undisturbing(*w.config().Reach), request: reach.Request{Name: name, Settings: w.settings(name, "")}}
+	client := g.signIn()
+	plan := reach.Locate(g.ctx, g.config, g.request, client, *g.find(client))
+	return g, plan, newProbing(g, plan, client)
+}
+
+// An address that could be another machine's is looked at, and not logged in to.
+func TestProbePassedOver(t *testing.T) {
+	w := newWorld(t)
+	server := newSSHServer(t)
+	port := listen(t, server.serve)
+	w.redirect(port)
+	g, plan, p := w.probing("web")
+	g.complete(t.Context(), plan, p)
+	elsewhere := resolve.Candidate{Address: netip.MustParseAddrPort("10.9.9.9:22"), Why: resolve.Routed, Kind: resolve.KindFixed}
+	p.make(t.Context(), p.add(elsewhere, "", func(context.Context) (net.Conn, error) {
+		return net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	}))
+	probe := only(t, g.snapshot())
+	var stranger *StrangerError
+	if !probe.PassedOver || probe.HostKey == nil || probe.Failed == nil || !errors.As(probe.Failed.Err, &stranger) || len(probe.Logins) != 0 {
+		t.Errorf("probe %+v", probe)
+	}
+}
+
 // However many addresses answer, a server that refuses all sees two logins.
 func TestProbeCountsLogins(t *testing.T) {
 	w := newWorld(t)
@@ -78,13 +107,10 @@ func TestProbeCountsLogins(t *testing.T) {
 	}()
 	w.redirect(port)
 
-	g := &gathering{ctx: t.Context(), config: undisturbing(*w.config().Reach), request: reach.Request{Name: "web", Settings: w.settings("web", "")}}
-	client := g.signIn()
-	plan := reach.Locate(t.Context(), g.config, g.request, client, *g.find(client))
+	g, plan, p := w.probing("web")
 	another := plan.Candidates[0]
 	another.Address = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), uint16(port))
 	plan.Candidates = append([]resolve.Candidate{another}, plan.Candidates...)
-	p := newProbing(g, plan, client)
 	g.complete(t.Context(), plan, p)
 	p.run(t.Context())
 	f := g.snapshot()
