@@ -118,14 +118,6 @@ func consoleLine(fault console.Fault) string {
 	return "its console says: " + strings.TrimSpace(fault.Line)
 }
 
-// name is how a sentence calls the server.
-func (f *Facts) name() string {
-	if f.Nova.Server != nil {
-		return f.Nova.Server.Name
-	}
-	return f.Name
-}
-
 // rescue is the fix for what only another system can repair.
 func (f *Facts) rescue(then string) Fix {
 	if f.Nova.Server == nil {
@@ -144,7 +136,7 @@ func findBootFailed(f *Facts) *Finding {
 		return nil
 	}
 	return &Finding{
-		Confidence: Certain, What: fmt.Sprintf("%s does not boot (%s)", f.name(), strings.ReplaceAll(string(fault.ID), "-", " ")),
+		Confidence: Certain, What: fmt.Sprintf("%s does not boot (%s)", f.serverName(), strings.ReplaceAll(string(fault.ID), "-", " ")),
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      f.rescue("then repair the boot on its own disk, which is the second one there"),
 	}
@@ -159,11 +151,11 @@ func findEmergencyMode(f *Facts) *Finding {
 		return nil
 	}
 	found := &Finding{
-		Confidence: Certain, What: fmt.Sprintf("the boot of %s stands in emergency mode", f.name()),
+		Confidence: Certain, What: fmt.Sprintf("the boot of %s stands in emergency mode", f.serverName()),
 		Fix: f.rescue("then mend /etc/fstab on its own disk, or run fsck on it"),
 	}
 	if fault.ID != console.EmergencyMode {
-		found.What = fmt.Sprintf("the boot of %s stands at its file systems (%s)", f.name(), strings.ReplaceAll(string(fault.ID), "-", " "))
+		found.What = fmt.Sprintf("the boot of %s stands at its file systems (%s)", f.serverName(), strings.ReplaceAll(string(fault.ID), "-", " "))
 	}
 	for _, kind := range []console.FaultID{console.MountFailed, console.FsckNeeded, console.FilesystemError, console.EmergencyMode} {
 		if shown := f.bootFault(kind); shown != nil {
@@ -185,7 +177,7 @@ func findNoLease(f *Facts) *Finding {
 		return nil
 	}
 	found := &Finding{
-		Confidence: Certain, What: fmt.Sprintf("%s got no address by DHCP", f.name()),
+		Confidence: Certain, What: fmt.Sprintf("%s got no address by DHCP", f.serverName()),
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      Fix{Words: "if it stays, tell the operator that DHCP does not answer on its network"},
 	}
@@ -211,7 +203,7 @@ func findMetadataUnreachable(f *Facts) *Finding {
 	}
 	fault := f.bootFault(console.MetadataUnreachable)
 	found := &Finding{
-		Confidence: Probable, What: fmt.Sprintf("%s did not reach the metadata service, so it has no key", f.name()),
+		Confidence: Probable, What: fmt.Sprintf("%s did not reach the metadata service, so it has no key", f.serverName()),
 		Evidence: []string{consoleLine(*fault)},
 		Fix: Fix{Words: "see that its subnet has a router or a DHCP agent that serves metadata and that egress to 169.254.169.254 is admitted; " +
 			"or make the server anew with --config-drive True"},
@@ -237,7 +229,7 @@ func findSSHDFailed(f *Facts) *Finding {
 		}
 	}
 	found := &Finding{
-		Confidence: Certain, What: fmt.Sprintf("the SSH server of %s failed to start", f.name()),
+		Confidence: Certain, What: fmt.Sprintf("the SSH server of %s failed to start", f.serverName()),
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      f.rescue("then sshd -t on its own disk says why"),
 	}
@@ -308,7 +300,7 @@ func findDiskFull(f *Facts) *Finding {
 		return nil
 	}
 	found := &Finding{
-		Confidence: Probable, What: fmt.Sprintf("the disk of %s is full", f.name()),
+		Confidence: Probable, What: fmt.Sprintf("the disk of %s is full", f.serverName()),
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      f.rescue("then make room on its own disk; or a bigger flavor"), ByWire: true,
 	}
@@ -324,7 +316,7 @@ func findOutOfMemory(f *Facts) *Finding {
 		return nil
 	}
 	found := &Finding{
-		Confidence: Probable, What: fmt.Sprintf("%s ran out of memory", f.name()),
+		Confidence: Probable, What: fmt.Sprintf("%s ran out of memory", f.serverName()),
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      Fix{Words: "it restarts the server; if it comes again: a bigger flavor"}, ByWire: true,
 	}
@@ -339,11 +331,15 @@ func findNoSSHInImage(f *Facts) *Finding {
 	if !talos || f.Phase < Probed || f.connected() {
 		return nil
 	}
-	return &Finding{
+	found := &Finding{
 		Confidence: Probable, What: fmt.Sprintf("the image %s has no SSH server: Talos is managed by its API", imageName(f.Nova.Image)),
 		Evidence: []string{"os_distro " + f.Nova.Image.OSDistro},
 		Fix:      Fix{Words: "talosctl, by TCP port 50000"},
 	}
+	if !f.silent() && len(f.Probes) > 0 { // the wire fits
+		found.Confidence = Certain
+	}
+	return found
 }
 
 func findNoConsole(f *Facts) *Finding {

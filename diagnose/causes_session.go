@@ -71,7 +71,7 @@ func findNoLoginsYet(f *Facts) *Finding {
 	for _, l := range f.failing() {
 		if line := l.lineWith(bootingWords...); line != "" {
 			return &Finding{
-				Confidence: Certain, What: fmt.Sprintf("%s lets nobody in yet", f.name()),
+				Confidence: Certain, What: fmt.Sprintf("%s lets nobody in yet", f.serverName()),
 				Evidence: []string{"the server says: " + line},
 				Fix:      Fix{Command: "osssh --wait " + terminal.Quote(f.Name)}, ByWire: true,
 			}
@@ -106,7 +106,7 @@ func findSessionHangs(f *Facts) *Finding {
 			continue
 		}
 		found := &Finding{
-			Confidence: Probable, What: fmt.Sprintf("%s lets %s in, and then nothing comes", f.name(), l.user()),
+			Confidence: Probable, What: fmt.Sprintf("%s lets %s in, and then nothing comes", f.serverName(), l.user()),
 			Evidence: []string{"no answer to a command within seconds"},
 			Fix:      Fix{Words: "look there for a home directory or a name server that hangs; and for an MTU that is too large: ip link set mtu 1400"},
 		}
@@ -184,7 +184,7 @@ func findSessionEnds(f *Facts) *Finding {
 			continue
 		}
 		found := &Finding{
-			Confidence: Probable, What: fmt.Sprintf("%s lets %s in and ends the session at once", f.name(), l.user()),
+			Confidence: Probable, What: fmt.Sprintf("%s lets %s in and ends the session at once", f.serverName(), l.user()),
 			Fix: Fix{Words: "look there for limits (/etc/security/limits.conf), a command= in authorized_keys, a broken shell"},
 		}
 		if f.Nova.Server != nil {
