@@ -251,12 +251,12 @@ func (f *Facts) bootTells() bool {
 	if strings.EqualFold(image.OSDistro, "talos") || strings.EqualFold(image.OSType, "windows") {
 		return true
 	}
-	return len(log.Milestones) > 0 && !log.Over() && f.age() < youngBoot
+	return len(log.Milestones) > 0 && !log.Over() && f.now().Sub(f.since()) < youngBoot
 }
 
-// age is how long the server has been running as far as nova tells, long where
-// it does not: since its launch, or its last start or reboot.
-func (f *Facts) age() time.Duration {
+// since is when the server was launched, started or rebooted last, as far as
+// nova tells.
+func (f *Facts) since() time.Time {
 	since := time.Time{}
 	if f.Nova.Server != nil {
 		since = f.Nova.Server.LaunchedAt.Time
@@ -266,7 +266,7 @@ func (f *Facts) age() time.Duration {
 			since = action.Start.Time
 		}
 	}
-	return f.now().Sub(since)
+	return since
 }
 
 // now is the time of the asking by the cloud's clock.
