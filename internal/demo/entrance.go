@@ -34,7 +34,8 @@ func (c *Cloud) behind(f *forwarding) *Instance {
 // security groups judge the internal one.
 func (c *Cloud) entrance(f *forwarding) doorway {
 	port := c.network.collections["ports"].byID[f.port]
-	admitted := port != nil && c.admits(port, loopback, f.internal.low)
+	fip := object{"router_id": c.network.collections["floatingips"].byID[f.fip]["router_id"], "fixed_ip_address": f.address}
+	admitted := port != nil && c.routed(fip, port) && c.admits(port, loopback, f.internal.low)
 	switch i := c.behind(f); {
 	case !admitted:
 		return doorDrops

@@ -51,6 +51,9 @@ type Fault struct {
 	Expire     bool          `json:"expire,omitempty"`     // all tokens given so far end at once; Service is keystone, all other fields are ignored
 	Without    string        `json:"without,omitempty"`    // neutron lacks the extension of that alias, with what it brings; Service is neutron, all other fields are ignored
 	Unreadable string        `json:"unreadable,omitempty"` // the security group of that name is another project's; Service is neutron, all other fields are ignored
+	Record     string        `json:"record,omitempty"`     // a record is changed as an administrator, a driver or an agent would; see record. Service is nova or neutron, of the others only Set counts
+	Set        object        `json:"set,omitempty"`        // what Record's fields become; where Record ends in "/" a new one is made of it
+	Joined     string        `json:"joined,omitempty"`     // "project": the user is in the other cloud's project too; "region": the other cloud is RegionTwo of this one; Service is keystone, all other fields are ignored
 	Quota      string        `json:"quota,omitempty"`      // none more of that kind, such as "security_group_rule"; Service is neutron, of the others only Times counts
 	Delay      time.Duration `json:"-"`                    // before the answer, which is the true one if no other field is set
 	Status     int           `json:"status,omitempty"`     // with the service's own error body
@@ -120,6 +123,9 @@ func (c *Cloud) Inject(f Fault) error {
 		if f.Expire {
 			clear(c.identity.tokens)
 			return nil
+		}
+		if f.Record != "" {
+			return c.setRecord(f)
 		}
 		if f.Quota != "" && !f.exhaust(c.network.collections) {
 			return fmt.Errorf("demo: no quota for %q", f.Quota)
@@ -213,7 +219,9 @@ func (c *Cloud) hidden(service string) bool {
 }
 
 // standing says whether a fault is a state of the cloud, not an answer to some request.
-func (f *Fault) standing() bool { return f.Missing || f.Without != "" || f.Unreadable != "" }
+func (f *Fault) standing() bool {
+	return f.Missing || f.Without != "" || f.Unreadable != "" || f.Joined != ""
+}
 
 // takeFault finds the fault that a request meets and counts it; nil if there is none.
 func (c *Cloud) takeFault(service, method, path string) *Fault {

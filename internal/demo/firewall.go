@@ -73,8 +73,7 @@ func hasAddress(port object, address string) bool {
 // by the groups of that port.
 func (c *Cloud) outside(s *server, dport int) bool {
 	for _, port := range c.network.portsOf[s.id] {
-		bound := hasAddress(port, loopback.String()) || len(c.idsWhere("floatingips", "port_id", port["id"])) > 0
-		if bound && c.admits(port, loopback, dport) {
+		if (hasAddress(port, loopback.String()) && c.wired(port) || c.translated(port)) && c.admits(port, loopback, dport) {
 			return true
 		}
 	}
@@ -91,12 +90,12 @@ func (c *Cloud) inside(from *server, to netip.Addr) (i *Instance, admitted bool)
 			continue
 		}
 		for _, port := range c.network.portsOf[s.id] {
-			if !hasAddress(port, to.String()) {
+			if !hasAddress(port, to.String()) || !c.wired(port) {
 				continue
 			}
 			for _, mine := range c.network.portsOf[from.id] {
 				source := sourceOf(mine, to)
-				if source.IsValid() && c.joined(text(mine["network_id"]), text(port["network_id"])) {
+				if source.IsValid() && c.wired(mine) && c.joined(text(mine["network_id"]), text(port["network_id"])) {
 					return s.instance, c.admits(port, source, s.instance.door.addr.Port)
 				}
 			}
@@ -105,9 +104,12 @@ func (c *Cloud) inside(from *server, to netip.Addr) (i *Instance, admitted bool)
 	return nil, false
 }
 
-// joined says whether two networks are one, or have an interface of one router each.
+// joined says whether two networks are one, or have an interface of one router
+// each that is switched on.
 func (c *Cloud) joined(a, b string) bool {
-	return a == b || slices.ContainsFunc(c.routersOf(a), func(router string) bool { return slices.Contains(c.routersOf(b), router) })
+	return a == b || slices.ContainsFunc(c.routersOf(a), func(id string) bool {
+		return slices.Contains(c.routersOf(b), id) && c.on("routers", c.network.collections["routers"].byID[id])
+	})
 }
 
 // routersOf lists the routers that have an interface on a network.

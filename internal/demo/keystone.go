@@ -4,13 +4,15 @@ import (
 	"crypto/subtle"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
 const (
-	region   = "RegionOne"
-	passcode = "123456"
-	tokenAge = time.Hour
+	region      = "RegionOne"
+	otherRegion = "RegionTwo" // the other cloud, where a fault joins it
+	passcode    = "123456"
+	tokenAge    = time.Hour
 )
 
 // identity is what keystone knows: one user in one project.
@@ -65,7 +67,11 @@ func (c *Cloud) keystoneRoutes() []route {
 			return reply{status: http.StatusOK, body: object{"catalog": c.catalog()}}
 		}},
 		{"GET /identity/v3/auth/projects", false, func(*request) reply {
-			return reply{status: http.StatusOK, body: object{"projects": []object{c.project()}}}
+			projects := []object{c.project()}
+			if c.sharesWithOther("project") {
+				projects = append(projects, c.other.project())
+			}
+			return reply{status: http.StatusOK, body: object{"projects": projects}}
 		}},
 		{"GET /identity/v3/projects/{id}", false, func(r *request) reply {
 			if r.PathValue("id") != c.identity.projectID {
@@ -143,7 +149,8 @@ func (c *Cloud) authenticate(r *request) reply {
 	for _, method := range t.methods {
 		ok = ok && c.proves(&q, method, t)
 	}
-	scope, refused := c.scope(q.Auth.Scope)
+	home := c.homeOf(q.Auth.Scope)
+	scope, refused := home.scope(q.Auth.Scope)
 	switch {
 	case !ok:
 		return c.unauthorized()
@@ -154,11 +161,36 @@ func (c *Cloud) authenticate(r *request) reply {
 	id := "gAAAAAB" + hexID() + hexID() + hexID()
 	maps.DeleteFunc(c.identity.tokens, func(_ string, old *token) bool { return !old.valid() })
 	c.identity.tokens[id] = t
+	if home != c || c.sharesWithOther("region") {
+		c.other.trust(id, t)
+	}
 	return reply{
 		status: http.StatusCreated,
-		body:   c.describe(t, !r.URL.Query().Has("nocatalog")),
+		body:   home.describe(t, !r.URL.Query().Has("nocatalog")),
 		header: map[string]string{"X-Subject-Token": id, "Vary": "X-Auth-Token"},
 	}
+}
+
+// sharesWithOther says whether a fault joins this keystone's projects or regions
+// with the other cloud's.
+func (c *Cloud) sharesWithOther(what string) bool {
+	return c.other != nil && slices.ContainsFunc(c.faults, func(f *Fault) bool { return f.Joined == what })
+}
+
+// homeOf is the cloud whose project a token is asked for.
+func (c *Cloud) homeOf(scope any) *Cloud {
+	o, _ := scope.(object)
+	if project, _ := o["project"].(object); c.sharesWithOther("project") && project["id"] == c.other.identity.projectID {
+		return c.other
+	}
+	return c
+}
+
+// trust takes a token that another keystone has given.
+func (c *Cloud) trust(id string, t *token) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.identity.tokens[id] = t
 }
 
 func malformed(missing string) reply {
@@ -258,6 +290,10 @@ func (c *Cloud) catalog() []object {
 		for _, face := range []string{"public", "internal", "admin"} {
 			endpoints = append(endpoints, object{
 				"id": hexID(), "interface": face, "url": c.base + s.path, "region": region, "region_id": region})
+			if c.sharesWithOther("region") {
+				endpoints = append(endpoints, object{"id": hexID(), "interface": face, "url": c.other.base + s.path,
+					"region": otherRegion, "region_id": otherRegion})
+			}
 		}
 		services = append(services, object{"id": hexID(), "type": s.kind, "name": s.name, "endpoints": endpoints})
 	}

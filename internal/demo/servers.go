@@ -24,6 +24,7 @@ type server struct {
 	locked           bool
 	deleted          bool
 	actions          []object
+	shown            object // fields that nova shows in place of the true ones
 	instance         *Instance
 }
 
@@ -147,7 +148,7 @@ func parseQuery(r *request) (q query, wrong *reply) {
 
 func (q query) matches(s *server) bool {
 	switch {
-	case s.deleted && q.since.IsZero(), !q.since.IsZero() && s.updated.Before(q.since):
+	case (s.deleted || s.status == "SOFT_DELETED") && q.since.IsZero(), !q.since.IsZero() && s.updated.Before(q.since):
 		return false
 	case q.name != nil && !q.name.MatchString(s.name), q.status != "" && s.status != q.status:
 		return false

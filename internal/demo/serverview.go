@@ -46,6 +46,7 @@ func (c *Cloud) viewServer(r *request, s *server, show bool) object {
 		o["security_groups"] = groups
 	}
 	c.addByVersion(o, r.minor, s, show)
+	maps.Copy(o, s.shown)
 	return o
 }
 
