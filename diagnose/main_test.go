@@ -3,6 +3,7 @@ package diagnose
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -13,5 +14,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if built.path != "" {
+		_ = os.RemoveAll(filepath.Dir(built.path))
+	}
+	os.Exit(code)
 }
