@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"osssh/connect"
@@ -46,12 +47,14 @@ func (d *detour) candidate() connect.Candidate {
 }
 
 // dial waits for the direct ways, looks for jump hosts and takes the first one
-// that lets itself be taken.
+// that lets itself be taken; one that memory has just tried in vain comes last.
 func (d *detour) dial(ctx context.Context) (net.Conn, error) {
 	if err := d.watch.awaitSilence(ctx); err != nil {
 		return nil, err
 	}
 	jumps, err := d.plan.Jumps(ctx)
+	spent := d.plan.request.spent
+	slices.SortStableFunc(jumps, func(a, b Jump) int { return compareBool(a.Server.ID == spent, b.Server.ID == spent) })
 	none := &NoJumpError{}
 	for _, jump := range jumps {
 		conn, end, failed := d.plan.config.through(ctx, d.plan.request, jump.Server.ID, jump.Server.Name, jump.To)
@@ -83,7 +86,7 @@ func (c *Config) through(ctx context.Context, r Request, id, name string, to net
 	if err != nil {
 		return nil, nil, err
 	}
-	jump := Request{Name: id, Family: r.Family, Settings: settings, NoJump: true, patience: jumpPatience, trail: append(r.trail[:len(r.trail):len(r.trail)], id)}.settle()
+	jump := Request{Name: id, Family: r.Family, Identities: r.Identities, Settings: settings, NoJump: true, patience: jumpPatience, trail: append(r.trail[:len(r.trail):len(r.trail)], id)}.settle()
 	_, known := c.Memory.recall(id)
 	client, plan, err := open(ctx, c, jump, startLookup(ctx, c, id, !known))
 	if err != nil {

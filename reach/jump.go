@@ -94,9 +94,21 @@ func (c *Config) throughHops(ctx context.Context, r Request, hops []sshconfig.Ju
 			return nil, nil, &HopError{Host: hop.Host, Err: err}
 		}
 		ends = append(ends, leave)
-		dial = client.Dial
+		dial = from(hop.Host, client)
 	}
 	return dial, end, nil
+}
+
+// from connects from a host on the way, and names it where it refuses to.
+func from(host string, client *connect.Client) dialFunc {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		conn, err := client.Dial(ctx, address)
+		var refused *connect.ForwardError
+		if errors.As(err, &refused) {
+			return nil, &HopError{Host: host, Err: err}
+		}
+		return conn, err
+	}
 }
 
 // enter logs in to one host on the way, through dial unless that is nil. It is

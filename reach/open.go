@@ -23,7 +23,8 @@ const (
 	confirmedFor = 10 * time.Minute
 	// confirmPatience is how long a login from memory waits for that word.
 	confirmPatience = 5 * time.Second
-	// memoryPatience bounds TCP to a remembered address: a moved one is silent.
+	// memoryPatience bounds TCP to a remembered address, and then the wait for its
+	// banner: a moved one is silent, or another machine's.
 	memoryPatience = 3 * time.Second
 )
 
@@ -46,6 +47,9 @@ func open(ctx context.Context, c *Config, r Request, lookup *lookup) (*connect.C
 		if err == nil || ctx.Err() != nil || plan != nil && plan.asked {
 			return client, plan, err
 		}
+		if unreached(err) {
+			r.spent = past.Jump
+		}
 	}
 	for began, limit := time.Now(), r.Wait; ; lookup = startLookup(ctx, c, r.Name, true) {
 		plan, err := prepare(ctx, c, r, lookup, scan)
@@ -58,6 +62,13 @@ func open(ctx context.Context, c *Config, r Request, lookup *lookup) (*connect.C
 			return client, plan, err
 		}
 	}
+}
+
+// unreached says whether nothing could be connected to, be it from here or from
+// a jump host.
+func unreached(err error) bool {
+	var failed *connect.DialError
+	return errors.As(err, &failed) && len(failed.Attempts) > 0 && failed.Attempts[0].Stage == connect.StageDial
 }
 
 // mayComeBack says whether a server that is waited for may answer the next dial:
@@ -121,14 +132,33 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 		HostKeyAlgorithms: p.hostKeys.algorithms(),
 		Gate:              func(ctx context.Context) error { return p.confirm(ctx, past, lookup) },
 		Banner:            c.Banner,
-		ConnectTimeout:    memoryPatience,
-		Trace:             c.Trace,
+		ConnectTimeout:    r.within(memoryPatience),
+		HandshakeTimeout:  r.connectTimeout(),
+		Trace:             hurry(c.Trace, memoryPatience, func() { cancel(errForgotten) }),
 		ClientVersion:     c.Version,
 	})
 	if err != nil {
 		p.Close()
 	}
 	return client, p, err
+}
+
+// hurry hands events on, and gives up a connection that shows no banner in time.
+func hurry(trace func(connect.Event), limit time.Duration, giveUp func()) func(connect.Event) {
+	var silent *time.Timer
+	return func(e connect.Event) {
+		switch e.Kind {
+		case connect.EventConnected:
+			silent = time.AfterFunc(limit, giveUp)
+		case connect.EventServerVersion, connect.EventFailed:
+			if silent != nil {
+				silent.Stop()
+			}
+		}
+		if trace != nil {
+			trace(e)
+		}
+	}
 }
 
 // errForgotten says that memory is of no use here.

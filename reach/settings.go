@@ -47,11 +47,18 @@ func (r Request) proxied() bool {
 
 // connectTimeout bounds connecting; 0 leaves it to package connect.
 func (r Request) connectTimeout() time.Duration {
-	timeout := r.Settings.ConnectTimeout()
-	if r.patience > 0 && (timeout == 0 || timeout > r.patience) {
-		return r.patience
+	if r.patience > 0 {
+		return r.within(r.patience)
 	}
-	return timeout
+	return r.Settings.ConnectTimeout()
+}
+
+// within is ssh_config's ConnectTimeout, but no more than limit.
+func (r Request) within(limit time.Duration) time.Duration {
+	if timeout := r.Settings.ConnectTimeout(); timeout > 0 {
+		return min(timeout, limit)
+	}
+	return limit
 }
 
 // plain says whether nothing but name and user was asked for, so that what is

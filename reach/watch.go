@@ -72,7 +72,7 @@ type watch struct {
 
 	mu       sync.Mutex
 	open     int           // direct candidates that may still answer
-	speaking int           // those that have answered, and are no stranger
+	speaking int           // those that have answered, and are not known to be a stranger's
 	answered bool          // some server showed its banner
 	changed  chan struct{} // holds a token when one of these has
 	noDetour chan struct{} // closed when no jump host leads there, or none is looked for
@@ -224,19 +224,24 @@ func (w *watch) follow(e connect.Event) {
 		}
 		return
 	}
-	var refused *connect.HostKeyError
-	stranger := e.Stage != connect.StageDial && errors.As(e.Err, &refused) && slices.Contains(w.shared, e.Candidate.Address)
+	// At a shared address TCP alone tells nothing: a stranger may have accepted or
+	// refused it. One that speaks SSH has still to show the right host key.
+	shared := slices.Contains(w.shared, e.Candidate.Address)
+	speaks := connect.EventConnected
+	if shared {
+		speaks = connect.EventServerVersion
+	}
 	switch {
-	case e.Kind == connect.EventConnected:
+	case e.Kind == speaks:
 		w.speaking++
 	case e.Kind != connect.EventFailed:
 		return
-	case e.Stage == connect.StageDial && errors.Is(e.Err, syscall.ECONNREFUSED):
-		w.open--
-		w.speaking++
-	case stranger:
+	case shared && (e.Stage == connect.StageKeyExchange || e.Stage == connect.StageHostKey):
 		w.open--
 		w.speaking--
+	case !shared && e.Stage == connect.StageDial && errors.Is(e.Err, syscall.ECONNREFUSED):
+		w.open--
+		w.speaking++
 	default:
 		w.open--
 	}
