@@ -46,6 +46,9 @@ type Diagnosis struct {
 // a login meets first.
 func Explain(f *Facts) Diagnosis {
 	d := Diagnosis{Steps: steps(f), Login: f.working(), Disagreements: f.disagreements()}
+	if f.Setup.SSHConfig != nil { // it was left out of the looking, and would end a login at once
+		d.Login = nil
+	}
 	reached, stopped := f.furthest(), f.stop()
 	for _, cause := range Catalogue() {
 		found := cause.Find(f)
