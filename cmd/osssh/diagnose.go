@@ -72,6 +72,9 @@ func diagnoseCommand(p *process) *cli.Command {
 // check refuses flags that do not go together, and a report that could not be
 // written, before anything is asked.
 func (o diagnoseOptions) check(args *sshArgs) error {
+	if _, err := sourceAddress(args.source); err != nil { // before there is a cloud to be asked
+		return err
+	}
 	if o.json && o.fix {
 		return &usageError{"--fix asks, and --json is for programs: one of them"}
 	}
@@ -86,20 +89,7 @@ func (o diagnoseOptions) check(args *sshArgs) error {
 	if o.report == "" {
 		return nil
 	}
-	if _, err := reportWriter(o.report); err != nil {
-		return err
-	}
 	return mayReport(o.report)
-}
-
-// mayReport tells, before anything is asked, whether a report may be written.
-func mayReport(path string) error {
-	var exists *fileExistsError
-	err := mustNotExist(path)
-	if errors.As(err, &exists) {
-		exists.flag = "--report"
-	}
-	return err
 }
 
 // examination is a diagnosis with what it rests on.
@@ -118,25 +108,16 @@ func (p *process) diagnose(args *sshArgs, o diagnoseOptions) error {
 		return err
 	}
 	p.ui.progress.Stop()
+	if o.json {
+		err = p.writeDiagnosis(x)
+	} else {
+		err = p.writeFindings(x, view, args.verbose > 0)
+	}
+	if err != nil {
+		return err
+	}
 	if o.report != "" {
 		if err := p.report(x, o.report); err != nil {
-			return err
-		}
-	}
-	if o.json {
-		if err := p.writeDiagnosis(x); err != nil {
-			return err
-		}
-		return x.status()
-	}
-	if err := view.finish(x.Steps); err != nil {
-		return err
-	}
-	if err := p.writeVerdict(x, args.verbose > 0); err != nil {
-		return err
-	}
-	if o.report != "" {
-		if err := p.result("report", o.report); err != nil {
 			return err
 		}
 	}
@@ -150,6 +131,14 @@ func (p *process) diagnose(args *sshArgs, o diagnoseOptions) error {
 		}
 	}
 	return x.status()
+}
+
+// writeFindings draws the whole path, and says what it comes to.
+func (p *process) writeFindings(x *examination, view *pathView, verbose bool) error {
+	if err := view.finish(x.Steps); err != nil {
+		return err
+	}
+	return p.writeVerdict(x, verbose)
 }
 
 // status is how the command ends.

@@ -116,7 +116,9 @@ func (x *examination) answer() *diagnosisAnswer {
 }
 
 // seconds are rounded to milliseconds.
-func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
 
 func errorText(err error) *string {
 	if err == nil {

@@ -67,12 +67,23 @@ func (p *process) verdict(x *examination, verbose bool) (lines []remark) {
 			lines = append(lines, p.otherLines("or", other, verbose)...)
 		}
 	default:
-		lines = append(lines, undecidedLines(x)...)
+		lines = append(lines, remark{"undecided", "no cause was found, and no login was seen to work"})
 	}
 	for _, later := range x.Later[:min(len(x.Later), most)] {
 		lines = append(lines, p.otherLines(others, later, verbose)...)
 	}
+	for _, odd := range x.Disagreements {
+		lines = append(lines, remark{"note", odd})
+	}
 	if verbose || x.Outcome == diagnose.Undecided {
+		for _, what := range x.RuledOut {
+			lines = append(lines, remark{"ruled out", what})
+		}
+	}
+	for _, what := range x.Settle {
+		lines = append(lines, remark{"to settle it", what})
+	}
+	if verbose && len(x.Settle) == 0 { // which names them too
 		for _, gap := range x.facts.Gaps[:min(len(x.facts.Gaps), most)] {
 			lines = append(lines, remark{"not seen", gapWords(gap)})
 		}
@@ -155,15 +166,4 @@ func (x *examination) keyPlace(key ssh.PublicKey) string {
 		}
 	}
 	return strings.ToLower(keyTypeName(key)) + " " + ssh.FingerprintSHA256(key)
-}
-
-func undecidedLines(x *examination) []remark {
-	lines := []remark{{"undecided", "no cause was found, and no login was seen to work"}}
-	for _, what := range x.RuledOut {
-		lines = append(lines, remark{"ruled out", what})
-	}
-	for _, what := range x.Settle {
-		lines = append(lines, remark{"to settle it", what})
-	}
-	return lines
 }

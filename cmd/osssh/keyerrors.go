@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -36,10 +35,7 @@ func (e *keyLostError) Error() string {
 func (e *keyLostError) Unwrap() error { return e.err }
 
 // fileExistsError says that a file is in the way, for none is overwritten.
-type fileExistsError struct {
-	path string
-	flag string // that names another place; "": --out
-}
+type fileExistsError struct{ path string }
 
 func (e *fileExistsError) Error() string { return e.path + " exists" }
 
@@ -64,7 +60,7 @@ func sayKeyLost(e *keyLostError) words {
 }
 
 func sayFileExists(e *fileExistsError) words {
-	return words{what: e.path + " exists, and no file is overwritten", hint: cmp.Or(e.flag, "--out") + " names another place"}
+	return words{what: e.path + " exists, and no file is overwritten", hint: "--out names another place"}
 }
 
 func sayKeyFormat(e *keystore.FormatError) words {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -49,11 +50,29 @@ func (p *process) report(x *examination, path string) error {
 	if err != nil {
 		return err
 	}
-	err = keystore.WritePrivate(path, data)
-	if errors.Is(err, fs.ErrExist) {
-		return &fileExistsError{path: path, flag: "--report"}
+	if err := keystore.WritePrivate(path, data); err != nil {
+		return unwritten(path, err)
 	}
-	return err
+	return p.result("report", path)
+}
+
+// mayReport tells, before anything is asked, whether a report may be written.
+func mayReport(path string) error {
+	if _, err := reportWriter(path); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return unwritten(path, fs.ErrExist)
+	}
+	return nil
+}
+
+// unwritten says why there is no report: never with the status of a cause.
+func unwritten(path string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return &usageError{path + " exists, and no file is overwritten: --report names another one"}
+	}
+	return &usageError{fmt.Sprintf("the report is not written: %v", err)}
 }
 
 func (p *process) ticket(x *examination) *ticket {
