@@ -5,8 +5,8 @@ GO      ?= go
 TAGS    := urfave_cli_no_docs
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X main.built=$(VERSION)"
-# What tests talk to: real SSH servers, clients and key tools.
-TOOLS   := openssh-server openssh-client putty-tools openssl tmux netcat-openbsd
+# What tests talk to: real SSH servers, clients and key tools, and a browser that shows a report.
+TOOLS   := openssh-server openssh-client putty-tools openssl tmux netcat-openbsd chromium
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PREFIX  ?= /usr/local
 

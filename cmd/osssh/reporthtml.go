@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"html/template"
+
+	"osssh/diagnose"
 )
 
 // htmlReport writes a ticket as one page without scripts that loads nothing.
@@ -54,6 +56,7 @@ type drawnStation struct {
 	First            bool
 	Name, What, Note string
 	Sign, Class      string
+	Line             string // class of the line from the one before
 }
 
 const (
@@ -66,11 +69,18 @@ const (
 
 func (t *ticket) picture() picture {
 	p := picture{Width: pictureWidth, Height: stationHeight * len(t.Steps)}
+	stopped := false
 	for i, step := range t.Steps {
 		y := stationHeight*i + stationHeight/2
+		class := markClasses()[step.Mark]
+		line := class
+		if stopped {
+			line = "beyond"
+		}
+		stopped = stopped || step.Mark == markWord(diagnose.Failed)
 		p.Stations = append(p.Stations, drawnStation{
-			Y: y, Above: y - stationHeight, First: i == 0, Name: step.Name, What: shortened(step.What), Note: shortened(orEmpty(step.Note)),
-			Sign: signOf(step.Mark), Class: markClasses()[step.Mark],
+			Y: y, Above: y - stationHeight, First: i == 0, Line: line, Name: step.Name, What: shortened(step.What), Note: shortened(orEmpty(step.Note)),
+			Sign: signOf(step.Mark), Class: class,
 		})
 	}
 	return p
@@ -97,7 +107,7 @@ const reportPage = `<!DOCTYPE html>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 960px; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; margin: 1em 0 }
-th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; padding: .25em 1em .25em 0; overflow-wrap: anywhere }
+th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; padding: .25em 1em .25em 0; overflow-wrap: break-word }
 pre { background: #f6f6f6; padding: 1em; white-space: pre-wrap; overflow-wrap: anywhere }
 svg { max-width: 100%; height: auto; font: 15px system-ui, sans-serif }
 .name { font-weight: 600 }
@@ -113,7 +123,7 @@ circle.passed { fill: #1a7f37 } circle.failed { fill: #cf222e } circle.unsure { 
 <table>{{range .Summary}}<tr><th>{{index . 0}}</th><td>{{index . 1}}</td></tr>
 {{end}}</table>
 <svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="the path from here to the shell" width="{{.Picture.Width}}" height="{{.Picture.Height}}" viewBox="0 0 {{.Picture.Width}} {{.Picture.Height}}">
-{{range .Picture.Stations}}{{if not .First}}<line class="{{.Class}}" x1="24" y1="{{.Above}}" x2="24" y2="{{.Y}}"/>
+{{range .Picture.Stations}}{{if not .First}}<line class="{{.Line}}" x1="24" y1="{{.Above}}" x2="24" y2="{{.Y}}"/>
 {{end}}{{end}}{{range .Picture.Stations}}<g class="station"><circle class="{{.Class}}" cx="24" cy="{{.Y}}" r="14"/><text class="sign" x="24" y="{{.Y}}" dy=".35em">{{.Sign}}</text>
 <text class="name" x="54" y="{{.Y}}" dy="-.2em">{{.Name}}</text><text x="200" y="{{.Y}}" dy="-.2em">{{.What}}</text><text class="note {{.Class}}" x="200" y="{{.Y}}" dy="1.1em">{{.Note}}</text></g>
 {{end}}</svg>
