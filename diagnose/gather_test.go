@@ -3,7 +3,9 @@ package diagnose
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -196,17 +198,16 @@ func TestGatherHealthy(t *testing.T) {
 	}
 }
 
+// Neither the server nor the jump host is remembered.
 func TestGatherWritesNothing(t *testing.T) {
 	w := newWorld(t)
-	if f := w.gather(reach.Request{Name: "web"}, ""); !onlyLogin(t, f).Signed {
+	if f := w.gather(reach.Request{Name: "nofip"}, ""); f.Way.Jump == nil || !onlyLogin(t, f).Signed {
 		t.Fatalf("probes %+v", f.Probes)
 	}
-	c := w.config()
-	if known, _, err := sshconfig.ReadKnownHosts(c.Reach.KnownHosts); err != nil || len(known.Lookup("openstack-"+w.Instance("web").ID()).Keys) > 0 {
-		t.Errorf("a host key was remembered: %v", err)
-	}
-	if _, _, ok := c.Reach.Memory.Remembered("web"); ok {
-		t.Error("the login was remembered")
+	for _, path := range []string{w.config().Reach.KnownHosts, filepath.Join(w.Home(), ".cache")} {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s was written: %v", path, err)
+		}
 	}
 }
 
@@ -404,7 +405,11 @@ func TestGatherVia(t *testing.T) {
 			r := reach.Request{Name: "inner", Settings: w.settings("inner", "ProxyJump="+c.via)}
 			config := w.config()
 			config.Via = c.via
+			began := time.Now()
 			f := Gather(t.Context(), config, r, nil)
+			if took := time.Since(began); took > 12*time.Second {
+				t.Errorf("it took %v", took)
+			}
 			if len(f.Way.Verdicts) == 0 || !f.Way.Verdicts[0].Source.IsValid() || f.Way.Verdicts[0].Rules.Answer != c.want {
 				t.Errorf("verdicts %+v", f.Way.Verdicts)
 			}
