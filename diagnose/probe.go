@@ -26,9 +26,11 @@ const (
 	// and other servers are tried.
 	silencePatience = 700 * time.Millisecond
 	// detourPatience bounds the way through jump hosts, proxyPatience the
-	// connecting from the last one.
+	// connecting from the last one. A jump host that is looked for may be silent
+	// as long as jumpSilence.
 	detourPatience = 10 * time.Second
 	proxyPatience  = 4 * time.Second
+	jumpSilence    = 1500 * time.Millisecond
 	// stagger is the start that a better address has over the next one.
 	stagger = 250 * time.Millisecond
 )
@@ -319,27 +321,62 @@ func (p *probing) detour(ctx context.Context, direct []*probe) {
 		return err
 	})
 	none := &reach.NoJumpError{Considered: len(jumps)}
-	for _, jump := range jumps[:min(len(jumps), maxJumps)] {
-		failed := p.goThrough(ctx, jump)
-		if failed == nil {
+	crossings := p.cross(ctx, jumps[:min(len(jumps), maxJumps)])
+	defer func() {
+		end()
+		for _, crossing := range crossings {
+			crossing.leave()
+		}
+	}()
+	for _, crossing := range crossings {
+		<-crossing.done
+		if crossing.err == nil {
+			p.goThrough(ctx, crossing)
 			return
 		}
-		none.Tried = append(none.Tried, reach.HopError{Host: jump.Server.Name, Err: failed})
+		none.Tried = append(none.Tried, reach.HopError{Host: crossing.jump.Server.Name, Err: crossing.err})
 		err = none
 	}
 	p.gathering.noteUnlessEnded(func(f *Facts) { f.Way.JumpErr = err })
 }
 
-// goThrough makes a probe through a jump host. The error is that of the jump
-// host, or of the connection from there.
-func (p *probing) goThrough(ctx context.Context, jump reach.Jump) error {
-	began := time.Now()
-	conn, end, err := p.plan.DialJump(ctx, jump)
-	if err != nil {
-		return err
+// crossing is a connection to the server from a jump host.
+type crossing struct {
+	jump reach.Jump
+	done chan struct{} // closed when the rest is set
+	conn net.Conn
+	end  func() // ends the jump host's connection
+	took time.Duration
+	err  error
+}
+
+// leave waits for the end of the connecting, and hangs up.
+func (c *crossing) leave() {
+	if <-c.done; c.err == nil {
+		c.end()
 	}
-	took := time.Since(began)
-	ends := []func(){end}
+}
+
+// cross connects through all jump hosts at once: a dead one costs no time then.
+func (p *probing) cross(ctx context.Context, jumps []reach.Jump) []*crossing {
+	var all []*crossing
+	for _, jump := range jumps {
+		c := &crossing{jump: jump, done: make(chan struct{})}
+		all = append(all, c)
+		go func() {
+			defer close(c.done)
+			began := time.Now()
+			c.conn, c.end, c.err = p.plan.DialJump(ctx, jump, jumpSilence)
+			c.took = time.Since(began)
+		}()
+	}
+	return all
+}
+
+// goThrough makes a probe through a jump host.
+func (p *probing) goThrough(ctx context.Context, c *crossing) {
+	jump, conn := c.jump, c.conn
+	var ends []func()
 	defer func() {
 		for _, end := range ends {
 			end()
@@ -352,15 +389,14 @@ func (p *probing) goThrough(ctx context.Context, jump reach.Jump) error {
 			conn = nil
 			return first, nil
 		}
-		again, end, err := p.plan.DialJump(ctx, jump)
+		again, end, err := p.plan.DialJump(ctx, jump, jumpSilence)
 		if err == nil {
 			ends = append(ends, end)
 		}
 		return again, err
 	})
-	each.dialling = took
+	each.dialling = c.took
 	p.make(ctx, each)
-	return nil
 }
 
 // lookUp asks DNS for a name's addresses, for at most a second.

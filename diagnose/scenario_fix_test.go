@@ -29,7 +29,9 @@ var enabling = []struct {
 	{regexp.MustCompile(`^openstack (port|network|router) set --enable (\S+)$`), "${1}s/$2",
 		func([]string) map[string]any { return map[string]any{"admin_state_up": true, "status": "ACTIVE"} }},
 	{regexp.MustCompile(`^openstack router set --external-gateway (\S+) (\S+)$`), "routers/$2",
-		func(m []string) map[string]any { return map[string]any{"external_gateway_info": map[string]any{"network_id": m[1]}} }},
+		func(m []string) map[string]any {
+			return map[string]any{"external_gateway_info": map[string]any{"network_id": m[1]}}
+		}},
 	{regexp.MustCompile(`^openstack subnet set --gateway (\S+) (\S+)$`), "subnets/$2",
 		func(m []string) map[string]any { return map[string]any{"gateway_ip": m[1]} }},
 }

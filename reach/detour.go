@@ -57,7 +57,7 @@ func (d *detour) dial(ctx context.Context) (net.Conn, error) {
 	slices.SortStableFunc(jumps, func(a, b Jump) int { return compareBool(a.Server.ID == spent, b.Server.ID == spent) })
 	none := &NoJumpError{}
 	for _, jump := range jumps {
-		conn, end, failed := d.plan.config.through(ctx, d.plan.request, jump.Server.ID, jump.Server.Name, jump.To)
+		conn, end, failed := d.plan.config.through(ctx, d.plan.request, jump.Server.ID, jump.Server.Name, jump.To, 0)
 		if failed == nil {
 			d.jump, d.end = &jump, end
 			return conn, nil
@@ -79,14 +79,15 @@ func (d *detour) leave() {
 	}
 }
 
-// through logs in to a server and connects to an address from there. The second
-// function ends the server's connection.
-func (c *Config) through(ctx context.Context, r Request, id, name string, to netip.AddrPort) (net.Conn, func(), error) {
+// through logs in to a server, whose addresses may be silent as long as silence
+// (0: jumpPatience), and connects to an address from there. The second function
+// ends the server's connection.
+func (c *Config) through(ctx context.Context, r Request, id, name string, to netip.AddrPort, silence time.Duration) (net.Conn, func(), error) {
 	settings, err := c.SettingsOf(ctx, sshconfig.JumpHost{Host: name})
 	if err != nil {
 		return nil, nil, err
 	}
-	jump := Request{Name: id, Family: r.Family, Identities: r.Identities, Settings: settings, NoJump: true, patience: jumpPatience, trail: append(r.trail[:len(r.trail):len(r.trail)], id)}.settle()
+	jump := Request{Name: id, Family: r.Family, Identities: r.Identities, Settings: settings, NoJump: true, patience: jumpPatience, silence: silence, trail: append(r.trail[:len(r.trail):len(r.trail)], id)}.settle()
 	_, known := c.Memory.recall(id)
 	client, plan, err := open(ctx, c, jump, startLookup(ctx, c, id, !known))
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -65,9 +66,10 @@ func (p *Plan) Through(ctx context.Context) (dial func(context.Context, resolve.
 }
 
 // DialJump logs in to a jump host and connects to the server from there. The
-// second function ends the jump host's connection.
-func (p *Plan) DialJump(ctx context.Context, jump Jump) (net.Conn, func(), error) {
-	return p.config.through(ctx, p.request, jump.Server.ID, jump.Server.Name, jump.To)
+// second function ends the jump host's connection. The jump host's
+// addresses may be silent as long as silence (0: as in a login).
+func (p *Plan) DialJump(ctx context.Context, jump Jump, silence time.Duration) (net.Conn, func(), error) {
+	return p.config.through(ctx, p.request, jump.Server.ID, jump.Server.Name, jump.To, silence)
 }
 
 // Remembered is the address of the last login by a name, and the server's id.

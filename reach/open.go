@@ -115,7 +115,7 @@ func openFromMemory(ctx context.Context, c *Config, r Request, past remembered, 
 	if past.Jump != "" {
 		target.Label = "through " + past.JumpName
 		target.Dial = func(ctx context.Context) (conn net.Conn, err error) {
-			conn, p.endWay, err = c.through(ctx, r, past.Jump, past.JumpName, past.Address)
+			conn, p.endWay, err = c.through(ctx, r, past.Jump, past.JumpName, past.Address, 0)
 			return conn, err
 		}
 	}

@@ -290,7 +290,7 @@ func (p *Plan) Dial(ctx context.Context) (*connect.Client, error) {
 		HostKey:           watch.verify,
 		HostKeyAlgorithms: p.hostKeys.algorithms(),
 		Banner:            p.config.Banner,
-		ConnectTimeout:    request.connectTimeout(),
+		ConnectTimeout:    request.tcpTimeout(),
 		HandshakeTimeout:  request.connectTimeout(), // ssh's covers both
 		Trace:             watch.trace,
 		ClientVersion:     p.config.Version,

@@ -94,6 +94,7 @@ type Request struct {
 	through  dialFunc      // the hosts on the way are logged in to already
 	trail    []string      // the names that lead here
 	patience time.Duration // of connecting, at most; 0: as ssh_config has it
+	silence  time.Duration // of TCP, at most; 0: as patience
 	spent    string        // id of a jump host that has just led nowhere; "": none has
 }
 

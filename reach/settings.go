@@ -53,6 +53,14 @@ func (r Request) connectTimeout() time.Duration {
 	return r.Settings.ConnectTimeout()
 }
 
+// tcpTimeout bounds TCP's part of it.
+func (r Request) tcpTimeout() time.Duration {
+	if r.silence > 0 {
+		return r.within(r.silence)
+	}
+	return r.connectTimeout()
+}
+
 // within is ssh_config's ConnectTimeout, but no more than limit.
 func (r Request) within(limit time.Duration) time.Duration {
 	if timeout := r.Settings.ConnectTimeout(); timeout > 0 {
