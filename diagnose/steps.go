@@ -492,9 +492,10 @@ func keyType(algorithm string) string {
 	return algorithm
 }
 
-// key is what a login would offer, or what the server has taken.
+// key is what a login would offer, or what the server has taken. It stands
+// behind what the wire tells, and so it waits for that.
 func (d *drawing) key() []Step {
-	if d.Phase < Matched {
+	if d.Phase < Probed {
 		return nil
 	}
 	s := Step{Name: "key", Mark: Passed}
