@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,20 +24,12 @@ const (
 	// silencePatience is how long all addresses may be silent before a jump host
 	// and other servers are tried.
 	silencePatience = 700 * time.Millisecond
-	// detourPatience bounds the way through jump hosts, proxyPatience the
-	// connecting from the last one. A jump host that is looked for may be silent
-	// as long as jumpSilence.
-	detourPatience = 10 * time.Second
-	proxyPatience  = 4 * time.Second
-	jumpSilence    = 1500 * time.Millisecond
 	// stagger is the start that a better address has over the next one.
 	stagger = 250 * time.Millisecond
 )
 
-const (
-	maxProbes = 6 // candidates
-	maxJumps  = 2
-)
+// maxProbes is how many candidates are dialled.
+const maxProbes = 6
 
 // probing dials the candidates of one plan. Only one of them is logged in to: a
 // server counts failed logins, whatever address they came by.
@@ -258,157 +249,4 @@ func (p *probing) stranger(ctx context.Context, each *probe) bool {
 	}
 	var other *connect.HostKeyError
 	return each.result.Failed != nil && errors.As(each.result.Failed.Err, &other)
-}
-
-// runProxied goes the way that the user prescribes, once, as ssh does.
-func (p *probing) runProxied(ctx context.Context) {
-	select {
-	case <-p.completed:
-	case <-ctx.Done():
-	}
-	if ctx.Err() != nil || len(p.plan.Candidates) == 0 {
-		return
-	}
-	began := time.Now()
-	limited, done := context.WithTimeout(ctx, detourPatience)
-	dial, end, err := p.plan.Through(limited)
-	done()
-	if err != nil || dial == nil {
-		p.gathering.noteUnlessEnded(func(f *Facts) {
-			f.Way.ProxyErr = err
-			f.Asked = append(f.Asked, Asked{What: "the way through " + p.hops(), Source: "ssh", Took: time.Since(began), Err: err})
-		})
-		return
-	}
-	defer end()
-	c := p.plan.Candidates[0]
-	p.make(ctx, p.add(c, p.hops(), func(ctx context.Context) (net.Conn, error) {
-		ctx, done := context.WithTimeoutCause(ctx, proxyPatience, &connect.TimeoutError{Stage: connect.StageDial, After: proxyPatience})
-		defer done()
-		conn, err := dial(ctx, c)
-		if err != nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return conn, err
-	}))
-}
-
-// hops names the hosts on the prescribed way.
-func (p *probing) hops() string {
-	hops, _, err := p.plan.Proxy()
-	if err != nil || len(hops) == 0 {
-		return "ProxyCommand"
-	}
-	return hops[len(hops)-1].Host
-}
-
-// detour goes through a jump host, where a login does that too.
-func (p *probing) detour(ctx context.Context, direct []*probe) {
-	select {
-	case <-p.completed:
-	case <-ctx.Done():
-		return
-	}
-	dialled := func(each *probe) bool { return !p.plan.PassesOver(each.candidate) }
-	if !p.plan.MayDetour() || !p.silent(ctx, direct, dialled) {
-		return
-	}
-	ctx, end := context.WithTimeout(ctx, detourPatience)
-	defer end()
-	var jumps []reach.Jump
-	err := p.gathering.ask("jump hosts", "neutron", anyError, func() (err error) {
-		jumps, err = p.plan.Jumps(ctx)
-		return err
-	})
-	none := &reach.NoJumpError{Considered: len(jumps)}
-	crossings := p.cross(ctx, jumps[:min(len(jumps), maxJumps)])
-	defer func() {
-		end()
-		for _, crossing := range crossings {
-			crossing.leave()
-		}
-	}()
-	for _, crossing := range crossings {
-		<-crossing.done
-		if crossing.err == nil {
-			p.goThrough(ctx, crossing)
-			return
-		}
-		none.Tried = append(none.Tried, reach.HopError{Host: crossing.jump.Server.Name, Err: crossing.err})
-		err = none
-	}
-	p.gathering.noteUnlessEnded(func(f *Facts) { f.Way.JumpErr = err })
-}
-
-// crossing is a connection to the server from a jump host.
-type crossing struct {
-	jump reach.Jump
-	done chan struct{} // closed when the rest is set
-	conn net.Conn
-	end  func() // ends the jump host's connection
-	took time.Duration
-	err  error
-}
-
-// leave waits for the end of the connecting, and hangs up.
-func (c *crossing) leave() {
-	if <-c.done; c.err == nil {
-		c.end()
-	}
-}
-
-// cross connects through all jump hosts at once: a dead one costs no time then.
-func (p *probing) cross(ctx context.Context, jumps []reach.Jump) []*crossing {
-	var all []*crossing
-	for _, jump := range jumps {
-		c := &crossing{jump: jump, done: make(chan struct{})}
-		all = append(all, c)
-		go func() {
-			defer close(c.done)
-			began := time.Now()
-			c.conn, c.end, c.err = p.plan.DialJump(ctx, jump, jumpSilence)
-			c.took = time.Since(began)
-		}()
-	}
-	return all
-}
-
-// goThrough makes a probe through a jump host.
-func (p *probing) goThrough(ctx context.Context, c *crossing) {
-	jump, conn := c.jump, c.conn
-	var ends []func()
-	defer func() {
-		for _, end := range ends {
-			end()
-		}
-	}()
-	p.gathering.note(func(f *Facts) { f.Way.Jump = &jump })
-	candidate := resolve.Candidate{Address: jump.To, Why: resolve.Behind, Kind: resolve.KindFixed, PortID: jump.PortID, Inside: jump.To}
-	each := p.add(candidate, jump.Server.Name, func(ctx context.Context) (net.Conn, error) {
-		if first := conn; first != nil {
-			conn = nil
-			return first, nil
-		}
-		again, end, err := p.plan.DialJump(ctx, jump, jumpSilence)
-		if err == nil {
-			ends = append(ends, end)
-		}
-		return again, err
-	})
-	each.dialling = c.took
-	p.make(ctx, each)
-}
-
-// lookUp asks DNS for a name's addresses, for at most a second.
-func lookUp(ctx context.Context, name string) []netip.Addr {
-	ctx, end := context.WithTimeout(ctx, namePatience)
-	defer end()
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-	if err != nil {
-		return nil
-	}
-	for i := range addresses {
-		addresses[i] = addresses[i].Unmap()
-	}
-	return addresses
 }
