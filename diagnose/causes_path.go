@@ -355,7 +355,7 @@ func findPortDisabled(f *Facts) *Finding {
 		}
 		return &Finding{
 			Confidence: f.sure(w, Certain),
-			What:       fmt.Sprintf("port %s of %s is switched off", short(w.port.ID), f.Nova.Server.Name),
+			What:       fmt.Sprintf("port %s of %s is switched off", short(w.port.ID), f.serverName()),
 			Evidence:   []string{fmt.Sprintf("port %s: admin_state_up false", w.port.ID)},
 			Fix:        Fix{Command: "openstack port set --enable " + w.port.ID},
 		}
@@ -374,12 +374,12 @@ func findPortDown(f *Facts) *Finding {
 		}
 		found := &Finding{
 			Confidence: Probable,
-			What:       fmt.Sprintf("port %s of %s is %s, though the server is ACTIVE", short(w.port.ID), f.Nova.Server.Name, w.port.Status),
+			What:       fmt.Sprintf("port %s of %s is %s, though the server is ACTIVE", short(w.port.ID), f.serverName(), w.port.Status),
 			Evidence:   []string{fmt.Sprintf("port %s: status %s", w.port.ID, w.port.Status)},
-			Fix:        Fix{Command: "openstack server reboot --hard " + f.Nova.Server.ID, Words: "plugs it in anew; else the operator must mend it"},
+			Fix:        Fix{Command: "openstack server reboot --hard " + f.serverID(), Words: "plugs it in anew; else the operator must mend it"},
 		}
 		if failed {
-			found.What = fmt.Sprintf("port %s of %s could not be bound to its machine", short(w.port.ID), f.Nova.Server.Name)
+			found.What = fmt.Sprintf("port %s of %s could not be bound to its machine", short(w.port.ID), f.serverName())
 			found.Evidence = append(found.Evidence, "binding:vif_type binding_failed")
 		}
 		return found
@@ -438,7 +438,7 @@ func (f *Facts) gatewayFix(subnet openstack.Subnet) Fix {
 
 // rebootAfter is what makes a guest ask for its address again.
 func (f *Facts) rebootAfter() string {
-	return "then openstack server reboot " + f.Nova.Server.ID + ", so that the guest asks for its address again"
+	return "then openstack server reboot " + f.serverID() + ", so that the guest asks for its address again"
 }
 
 func findDHCPDisabled(f *Facts) *Finding {
@@ -479,7 +479,7 @@ func findAsymmetricReturn(f *Facts) *Finding {
 		}
 		found := &Finding{
 			Confidence: Possible,
-			What:       fmt.Sprintf("%s has %d interfaces with a gateway: it may reply by another one than %s", f.Nova.Server.Name, len(routed), w.candidate.Inside.Addr()),
+			What:       fmt.Sprintf("%s has %d interfaces with a gateway: it may reply by another one than %s", f.serverName(), len(routed), w.candidate.Inside.Addr()),
 			Fix:        Fix{Words: "routing by source address in the guest, or the floating IP on its first interface"},
 		}
 		for _, port := range routed {
@@ -502,7 +502,7 @@ const smallMTU = 1280
 
 func findMTU(f *Facts) *Finding {
 	p := f.foremost()
-	if p == nil || !p.stalled() {
+	if p == nil || !p.stalled() || f.Nova.Server == nil {
 		return nil
 	}
 	found := &Finding{
@@ -587,18 +587,18 @@ func findFirewallGroup(f *Facts) *Finding {
 			name := nameOf(group.Name, group.ID)
 			found := &Finding{
 				Confidence: Possible,
-				What:       fmt.Sprintf("firewall group %s stands before %s, and its rules are not read here", name, f.Nova.Server.Name),
+				What:       fmt.Sprintf("firewall group %s stands before %s, and its rules are not read here", name, f.serverName()),
 				Evidence:   []string{fmt.Sprintf("firewall group %s: status %s, ingress policy %s", group.ID, group.Status, group.IngressPolicyID)},
 				Fix:        f.firewallFix(group, w),
 			}
 			switch {
 			case !group.AdminStateUp:
 				found.Confidence = Probable
-				found.What = fmt.Sprintf("firewall group %s is switched off, and then drops everything for %s", name, f.Nova.Server.Name)
+				found.What = fmt.Sprintf("firewall group %s is switched off, and then drops everything for %s", name, f.serverName())
 				found.Fix = Fix{Command: "openstack firewall group set --enable " + group.ID}
 			case group.IngressPolicyID == "":
 				found.Confidence = Probable
-				found.What = fmt.Sprintf("firewall group %s has no ingress policy, and drops everything for %s", name, f.Nova.Server.Name)
+				found.What = fmt.Sprintf("firewall group %s has no ingress policy, and drops everything for %s", name, f.serverName())
 			}
 			return found
 		}
@@ -621,7 +621,7 @@ func (f *Facts) covers(group openstack.FirewallGroup, w way) bool {
 
 // firewallFix adds a rule to the group's policy, or gives it one.
 func (f *Facts) firewallFix(group openstack.FirewallGroup, w way) Fix {
-	rule := terminal.Quote("ssh-" + f.Nova.Server.Name)
+	rule := terminal.Quote("ssh-" + f.serverName())
 	source := ""
 	if w.verdict != nil && w.verdict.Source.IsValid() {
 		source = " --source-ip-address " + w.verdict.Source.String()

@@ -24,8 +24,12 @@ type way struct {
 	probe     *Probe
 }
 
-// ways are all ways to the server, best first, the one by a jump host last.
+// ways are all ways to the server, best first, the one by a jump host last. There
+// are none as long as no server is found.
 func (f *Facts) ways() []way {
+	if f.Nova.Server == nil {
+		return nil
+	}
 	var all []way
 	for _, candidate := range f.Way.Candidates {
 		all = append(all, f.wayBy(candidate))
