@@ -127,13 +127,30 @@ func (c *Config) enter(ctx context.Context, j sshconfig.JumpHost, dial dialFunc,
 		if err == nil {
 			return client, func() { _ = client.Close(); plan.Close() }, nil
 		}
+		_, _, unfound := lookup.wait(ctx)
 		var several *resolve.AmbiguousError
-		if _, _, unfound := lookup.wait(ctx); unfound == nil || errors.As(unfound, &several) {
+		if unfound == nil || errors.As(unfound, &several) {
 			return nil, nil, err
 		}
+		client, end, err := c.enterPlain(ctx, r)
+		var unknown *net.DNSError
+		if errors.As(err, &unknown) {
+			err = &NoHostError{Name: j.Host, Server: unfound, Host: unknown}
+		}
+		return client, end, err
 	}
 	return c.enterPlain(ctx, r)
 }
+
+// NoHostError says that a name on the way means neither a server nor a host, or
+// that this could not be found out.
+type NoHostError struct {
+	Name   string
+	Server error         // *resolve.NotFoundError, or the API's
+	Host   *net.DNSError // of looking it up
+}
+
+func (e *NoHostError) Error() string { return fmt.Sprintf("%v; %v", e.Server, e.Host) }
 
 // enterPlain logs in to a host that OpenStack does not know.
 func (c *Config) enterPlain(ctx context.Context, r Request) (*connect.Client, func(), error) {

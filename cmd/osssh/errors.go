@@ -89,12 +89,17 @@ func explanations() []func(error) (words, bool) {
 		on(func(e *reach.HopError) words {
 			w := explain(e.Err)
 			w.what = fmt.Sprintf("jump host %s: %s", e.Host, w.what)
+			var user *connect.AuthError
+			if errors.As(e.Err, &user) {
+				w.hint = "another user? -J USER@" + quote(e.Host)
+			}
 			return w
 		}),
 
 		on(func(e *reach.JumpLoopError) words {
 			return words{what: fmt.Sprintf("it is on its own way: %s leads through %s", e.Host, e.Host)}
 		}),
+		on(sayNoHost),
 		on(sayForward),
 
 		// configuration and signing in

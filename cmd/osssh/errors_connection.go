@@ -11,6 +11,7 @@ import (
 	"osssh/connect"
 	"osssh/internal/terminal"
 	"osssh/reach"
+	"osssh/resolve"
 )
 
 // The words for host keys and connections.
@@ -57,6 +58,18 @@ func sayForward(e *connect.ForwardError) words {
 		return words{what: fmt.Sprintf("it forbids connections to %s", e.Address), hint: "AllowTcpForwarding yes in its sshd_config"}
 	}
 	return words{what: fmt.Sprintf("from there %s: %s", e.Address, e.Message)}
+}
+
+func sayNoHost(e *reach.NoHostError) words {
+	var missing *resolve.NotFoundError
+	if errors.As(e.Server, &missing) && e.Host.IsNotFound {
+		w := words{what: "neither a server nor a host has that name"}
+		if len(missing.Near) > 0 {
+			w.hint = explain(missing).hint
+		}
+		return w
+	}
+	return words{what: explain(e.Server).what, more: []string{e.Host.Error()}, hint: explain(e.Server).hint}
 }
 
 // noJumpWords says in one line why no server of the project leads to another.
@@ -107,9 +120,8 @@ func sayUnreached(e *reach.UnreachedError) words {
 		}
 	}
 	for _, v := range e.Verdicts {
-		if cause, fix := verdictWords(v); cause != "" {
-			w.more = append(w.more, "cause: "+cause)
-			w.hint = fix
+		if v.Err != nil {
+			w.more = append(w.more, reasonWords(v))
 			break
 		}
 	}

@@ -59,9 +59,6 @@ func sayNoAddress(e *reach.NoAddressError) words {
 	if e.Wanted.Given() {
 		return words{what: e.Server.Name + wantedWords(e.Wanted), hint: "osssh resolve " + quote(e.Server.Name)}
 	}
-	if e.Family != 0 {
-		return words{what: fmt.Sprintf("%s has no IPv%d address that can be reached from here", e.Server.Name, e.Family)}
-	}
 	if len(e.Fixed) == 0 {
 		return words{what: fmt.Sprintf("%s has no address at all", e.Server.Name), hint: "openstack server add network " + quote(e.Server.ID) + " NETWORK"}
 	}
@@ -72,6 +69,9 @@ func sayNoAddress(e *reach.NoAddressError) words {
 	w := words{
 		what: fmt.Sprintf("%s has no address that can be reached from here, only %s", e.Server.Name, strings.Join(fixed, ", ")),
 		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + quote(e.Server.ID) + " ADDRESS",
+	}
+	if e.Family != 0 {
+		w = words{what: fmt.Sprintf("%s has no IPv%d address that can be reached from here", e.Server.Name, e.Family)}
 	}
 	if len(e.Unsure) > 0 {
 		w.more = append(w.more, fmt.Sprintf("%s could be another machine's: no host key of %s is known to tell", e.Unsure[0], e.Server.Name))

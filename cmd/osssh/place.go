@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -51,12 +52,42 @@ func (p *process) anywhere(name string, try func(name string) error) error {
 		}
 	}
 	var err error
-	for _, reading := range places(name, clouds) {
+	readings := places(name, clouds)
+	for i, reading := range readings {
+		if last := i == len(readings)-1; !last && !p.allClouds && !p.bears(reading.name) {
+			continue
+		}
 		if err = p.at(reading, try); !isElsewhere(err) {
 			return err
 		}
 	}
 	return err
+}
+
+// bears says whether the chosen cloud, if one is chosen, has a server of a name
+// that more likely names another cloud. So it is not asked for names that come
+// close, the user is not asked for a secret of it, and that it does not answer
+// costs a line.
+func (p *process) bears(name string) bool {
+	ctx, cancel := context.WithTimeout(p.ctx, cloudPatience)
+	defer cancel()
+	cloud, err := p.loadCloud()
+	if err == nil {
+		p.ui.start()
+		p.ui.stage("looking for " + name + " in " + cloud.Name)
+		var client *openstack.Client
+		if client, err = p.connector(cloud)(ctx, false); err == nil {
+			_, err = resolve.FindExactly(ctx, client, name)
+		}
+	}
+	var several *resolve.AmbiguousError
+	if err == nil || errors.As(err, &several) {
+		return true
+	}
+	if !isElsewhere(err) && p.ctx.Err() == nil {
+		p.ui.notef("not looked for as %s: %s", name, explain(err).what)
+	}
+	return false
 }
 
 // at tries one reading of a NAME.
