@@ -273,6 +273,9 @@ func TestGatherStopped(t *testing.T) {
 	if len(f.Way.Problems) == 0 || !errors.As(f.Way.Problems[0], &state) || len(f.Probes) == 0 || f.Probes[0].Answered() {
 		t.Errorf("problems %v, probes %+v", f.Way.Problems, f.Probes)
 	}
+	if f.Way.Jump != nil || f.Way.JumpErr != nil {
+		t.Errorf("a jump host was looked for: %v", f.Way.JumpErr)
+	}
 }
 
 func TestGatherNotFound(t *testing.T) {

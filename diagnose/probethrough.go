@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -72,7 +73,8 @@ func (p *probing) detour(ctx context.Context, direct []*probe) {
 		return
 	}
 	dialled := func(each *probe) bool { return !p.plan.PassesOver(each.candidate) }
-	if !p.plan.MayDetour() || !p.silent(ctx, direct, dialled) {
+	var down *reach.StateError // then a login does not even dial
+	if !p.plan.MayDetour() || errors.As(errors.Join(p.plan.Problems...), &down) || !p.silent(ctx, direct, dialled) {
 		return
 	}
 	ctx, end := context.WithTimeout(ctx, detourPatience)
