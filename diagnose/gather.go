@@ -19,6 +19,9 @@ type Config struct {
 	// Via is the instance that the way begins at, in place of this machine: the
 	// request's settings have it as their ProxyJump. "": none.
 	Via string
+	// Dialled: a login has just dialled the server, and what it met is added by
+	// the caller. Only the APIs and the files are asked.
+	Dialled bool
 }
 
 // How long is waited at most. A fast API answers long before that.
@@ -36,7 +39,7 @@ const (
 func Gather(ctx context.Context, c Config, r reach.Request, progress func(*Facts)) *Facts {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	g := &gathering{ctx: ctx, request: r, via: c.Via, progress: progress}
+	g := &gathering{ctx: ctx, request: r, via: c.Via, dialled: c.Dialled, progress: progress}
 	g.facts = Facts{At: time.Now(), Name: r.Name, User: r.User, Setup: c.Setup}
 	if r.Settings != nil {
 		g.facts.User = cmp.Or(r.User, r.Settings.User())
@@ -69,6 +72,7 @@ type gathering struct {
 	memory   *reach.Memory
 	request  reach.Request
 	via      string
+	dialled  bool // by another
 	progress func(*Facts)
 
 	mu     sync.Mutex // guards what follows

@@ -37,7 +37,9 @@ func (g *gathering) examine(client *openstack.Client, server openstack.Server) {
 
 	probing := newProbing(g, plan, client)
 	var probes sync.WaitGroup
-	probes.Go(func() { probing.run(g.ctx) })
+	if !g.dialled {
+		probes.Go(func() { probing.run(g.ctx) })
+	}
 
 	var asking sync.WaitGroup
 	asking.Go(func() { g.askRules(ctx, client, plan, ways) })
