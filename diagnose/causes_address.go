@@ -137,6 +137,9 @@ func findPrivateOnly(f *Facts) *Finding {
 		What:       fmt.Sprintf("%s has private addresses only (%s), which cannot be reached from here", server.Name, joinAddresses(f.fixed())),
 		Evidence:   []string{"no floating IP or port forwarding leads to it"},
 	}
+	if f.unrouted() != nil || f.deadEnd() != nil {
+		found.Confidence = Probable // no floating IP can be given to it before that is mended
+	}
 	var none *reach.NoJumpError
 	if errors.As(f.Way.JumpErr, &none) {
 		found.Evidence = append(found.Evidence, fmt.Sprintf("no jump host among the %d servers beside it", none.Considered))
@@ -235,7 +238,7 @@ func findStaleAddress(f *Facts) *Finding {
 	}
 	found := &Finding{
 		Confidence: Certain, ByWire: true,
-		What: fmt.Sprintf("%s is not an address of %s", f.Way.Stale[0], f.Nova.Server.Name),
+		What: fmt.Sprintf("%s is not an address of %s", f.Way.Stale[0], f.serverName()),
 		Fix:  Fix{Words: "correct HostName in ~/.ssh/config, or the DNS record"},
 	}
 	for _, ip := range f.Neutron.Ways.FloatingIPs {
@@ -283,7 +286,7 @@ func findForwardedPort(f *Facts) *Finding {
 		}
 	}
 	first := all[0]
-	found.What = fmt.Sprintf("a port forwarding leads to %s, but none to its SSH port %d", f.Nova.Server.Name, port)
+	found.What = fmt.Sprintf("a port forwarding leads to %s, but none to its SSH port %d", f.serverName(), port)
 	found.Fix = Fix{Command: fmt.Sprintf("openstack floating ip port forwarding create --protocol tcp --port %s --internal-ip-address %s --internal-protocol-port %d --external-protocol-port %d %s",
 		first.InternalPortID, first.InternalIPAddress, port, freePort(first.ip), first.ip.ID)}
 	return found
@@ -310,7 +313,7 @@ func findIPv6Only(f *Facts) *Finding {
 	}
 	return &Finding{
 		Confidence: Certain,
-		What:       fmt.Sprintf("%s has IPv6 only (%s), and this machine has none", f.Nova.Server.Name, joinAddresses(f.fixed())),
+		What:       fmt.Sprintf("%s has IPv6 only (%s), and this machine has none", f.serverName(), joinAddresses(f.fixed())),
 		Fix:        Fix{Words: "use a network with IPv6, or osssh -J HOST " + terminal.Quote(f.Name) + " with a host that has both"},
 	}
 }
@@ -329,7 +332,7 @@ func findOverlappingRange(f *Facts) *Finding {
 		}
 		found := &Finding{
 			Confidence: Probable, ByWire: answered,
-			What: fmt.Sprintf("this machine's own network holds %s too, so that not %s is dialled there", address, f.Nova.Server.Name),
+			What: fmt.Sprintf("this machine's own network holds %s too, so that not %s is dialled there", address, f.serverName()),
 			Fix:  Fix{Command: "osssh --address floating " + terminal.Quote(f.Name), Words: "or through a jump host: osssh -J HOST " + terminal.Quote(f.Name)},
 		}
 		for _, prefix := range slices.Concat(f.Setup.Local.OnLink, f.Setup.Local.Routes) {
