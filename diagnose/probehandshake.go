@@ -33,7 +33,8 @@ func (p *probing) handshake(ctx context.Context, each *probe, conn net.Conn) {
 	h := p.newHandshake(each, p.plan.Login.User)
 	client := h.run(ctx, conn, func(ctx context.Context) bool { return p.claim(ctx, each) })
 	r := &each.result
-	r.Version, r.HostKey, r.Ruling, r.SmallSegments, r.Failed = h.version, h.key, h.ruling, h.small, h.failed
+	r.Version, r.HostKey, r.Ruling, r.KnownAs = h.version, h.key, h.ruling, h.knownAs
+	r.SmallSegments, r.Failed = h.small, h.failed
 	if h.login == nil {
 		return
 	}
@@ -73,6 +74,7 @@ type handshake struct {
 	version  string
 	key      ssh.PublicKey
 	ruling   reach.Ruling
+	knownAs  []string
 	small    *bool
 	login    *LoginProbe // nil: it did not come to one
 	unsigned error       // why the private half of the accepted key was not used
@@ -143,8 +145,9 @@ func (h *handshake) judge(err error) {
 func (h *handshake) verify(ctx context.Context, c connect.Candidate, key ssh.PublicKey) error {
 	plan := h.probing.plan
 	ruling, err := plan.Vouch(ctx, c, key)
+	others := plan.OthersWith(key)
 	h.mu.Lock()
-	h.key, h.ruling = key, ruling
+	h.key, h.ruling, h.knownAs = key, ruling, others
 	h.mu.Unlock()
 	if err == nil && h.each.result.PassedOver {
 		err = &StrangerError{h.each.candidate}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -42,6 +44,18 @@ func (p *Plan) Vouch(ctx context.Context, candidate connect.Candidate, key ssh.P
 		err = fmt.Errorf("%w: %w", ErrStrict, connect.ErrStop)
 	}
 	return ruling, err
+}
+
+// OthersWith are the aliases of other servers under which osssh's own file has a
+// host key. What of that file cannot be read tells nothing.
+func (p *Plan) OthersWith(key ssh.PublicKey) []string {
+	own, _, err := sshconfig.ReadKnownHosts(p.config.KnownHosts)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(own.NamesOf(plainKey(key)), func(name string) bool {
+		return !strings.HasPrefix(name, "openstack-") || strings.HasPrefix(name, "openstack-"+p.Server.ID)
+	})
 }
 
 // HostKeyAlgorithms are those that a login offers, best first.

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -146,5 +147,26 @@ func TestAlias(t *testing.T) {
 		if got := Alias(openstack.Server{ID: "42", Status: status}); got != want {
 			t.Errorf("%s: %q, want %q", status, got, want)
 		}
+	}
+}
+
+// A key that other servers have too tells a copied image, or a moved address.
+func TestOthersWith(t *testing.T) {
+	mine, other := newKey(t), newKey(t)
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	for name, key := range map[string]ssh.PublicKey{
+		"openstack-1": mine, "openstack-1-rescue": mine, "openstack-2": mine, "openstack-3": other, "web": mine,
+	} {
+		if err := sshconfig.Add(file, name, key, sshconfig.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &Plan{Server: openstack.Server{ID: "1"}, config: &Config{KnownHosts: file}}
+	if got := p.OthersWith(mine); !slices.Equal(got, []string{"openstack-2"}) {
+		t.Errorf("got %q", got)
+	}
+	p.config.KnownHosts = t.TempDir()
+	if got := p.OthersWith(mine); got != nil {
+		t.Errorf("a file that cannot be read tells %q", got)
 	}
 }

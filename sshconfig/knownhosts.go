@@ -1,11 +1,13 @@
 package sshconfig
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -93,6 +95,24 @@ type Known struct {
 	Keys    []Line // plain host keys
 	CAs     []Line // @cert-authority: may sign this host's certificates, and nothing else
 	Revoked []Line // @revoked: must not be accepted, nor a certificate they signed
+}
+
+// NamesOf are the names under which a key stands by itself, in the order of the
+// lines, each once: no pattern, no hash, no authority's and no revoked key.
+func (k *KnownHosts) NamesOf(key ssh.PublicKey) []string {
+	var names []string
+	blob := key.Marshal()
+	for _, e := range k.entries {
+		if e.marker != noMarker || !bytes.Equal(e.Key.Marshal(), blob) {
+			continue
+		}
+		for name := range strings.SplitSeq(e.names, ",") {
+			if name != "" && !strings.ContainsAny(name, "*?!|") && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // Lookup collects the lines that match at least one of names. A name has the

@@ -100,6 +100,19 @@ func TestLookupSortsByMarkerAndKeepsOrigin(t *testing.T) {
 	}
 }
 
+func TestNamesOf(t *testing.T) {
+	mine, other := newKey(t, ssh.KeyAlgoED25519), newKey(t, ssh.KeyAlgoED25519)
+	k, _ := parse(t, "a,b,!c,*.d "+mine.text()+"\n"+
+		"e "+other.text()+"\n"+
+		"@revoked f "+mine.text()+"\n"+
+		"@cert-authority g "+mine.text()+"\n"+
+		"|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= "+mine.text()+"\n"+
+		"b,h "+mine.text()+"\n")
+	if got, want := k.NamesOf(mine.public()), []string{"a", "b", "h"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	host, other, rsaKey := newKey(t, ssh.KeyAlgoED25519), newKey(t, ssh.KeyAlgoED25519), newKey(t, ssh.KeyAlgoRSA)
 	ca := newKey(t, ssh.KeyAlgoED25519)
