@@ -32,7 +32,11 @@ const (
 // whether it is this machine's network, the cloud, or the server alone.
 func (p *probing) control(ctx context.Context, direct []*probe) {
 	all := func(*probe) bool { return true }
-	if len(direct) == 0 || !p.silent(ctx, direct, all) {
+	if len(direct) == 0 || !p.silent(ctx, earlySilence, direct, all) {
+		return
+	}
+	controls := p.pickControls(ctx)
+	if !p.silent(ctx, silencePatience, direct, all) {
 		return
 	}
 	var trying sync.WaitGroup
@@ -43,7 +47,7 @@ func (p *probing) control(ctx context.Context, direct []*probe) {
 			}
 		})
 	}
-	for _, c := range p.pickControls(ctx) {
+	for _, c := range controls {
 		trying.Go(func() { p.tryControl(ctx, c) })
 	}
 	trying.Wait()

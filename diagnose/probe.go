@@ -22,8 +22,9 @@ const (
 	tcpPatience    = 2200 * time.Millisecond
 	deniedPatience = 1500 * time.Millisecond
 	// silencePatience is how long all addresses may be silent before a jump host
-	// and other servers are tried.
+	// and other servers are tried; from earlySilence on it is found out which.
 	silencePatience = 700 * time.Millisecond
+	earlySilence    = 300 * time.Millisecond
 	// stagger is the start that a better address has over the next one.
 	stagger = 250 * time.Millisecond
 )
@@ -210,9 +211,9 @@ func (p *probing) claim(ctx context.Context, each *probe) bool {
 }
 
 // silent waits until it is sure that no address answers as the server, or until
-// none has for a while. It says whether that is so; dialled tells which count.
-func (p *probing) silent(ctx context.Context, direct []*probe, dialled func(*probe) bool) bool {
-	patience := time.NewTimer(silencePatience - time.Since(p.began))
+// none has within limit of the beginning. It says whether that is so; dialled tells which count.
+func (p *probing) silent(ctx context.Context, limit time.Duration, direct []*probe, dialled func(*probe) bool) bool {
+	patience := time.NewTimer(limit - time.Since(p.began))
 	defer patience.Stop()
 	over := false
 	for _, each := range direct {

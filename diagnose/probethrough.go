@@ -74,7 +74,7 @@ func (p *probing) detour(ctx context.Context, direct []*probe) {
 	}
 	dialled := func(each *probe) bool { return !p.plan.PassesOver(each.candidate) }
 	var down *reach.StateError // then a login does not even dial
-	if !p.plan.MayDetour() || errors.As(errors.Join(p.plan.Problems...), &down) || !p.silent(ctx, direct, dialled) {
+	if !p.plan.MayDetour() || errors.As(errors.Join(p.plan.Problems...), &down) || !p.silent(ctx, earlySilence, direct, dialled) {
 		return
 	}
 	ctx, end := context.WithTimeout(ctx, detourPatience)
@@ -84,6 +84,9 @@ func (p *probing) detour(ctx context.Context, direct []*probe) {
 		jumps, err = p.plan.Jumps(ctx)
 		return err
 	})
+	if len(jumps) > 0 && !p.silent(ctx, silencePatience, direct, dialled) {
+		return
+	}
 	none := &reach.NoJumpError{Considered: len(jumps)}
 	crossings := p.cross(ctx, jumps[:min(len(jumps), maxJumps)])
 	defer func() {
