@@ -10,7 +10,7 @@ TOOLS   := openssh-server openssh-client putty-tools openssl tmux netcat-openbsd
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PREFIX  ?= /usr/local
 
-.PHONY: all build demo test lint fuzz e2e e2e-full bench install tools clean
+.PHONY: all build demo test docs lint fuzz e2e e2e-full bench install tools clean
 
 all: build
 
@@ -35,6 +35,10 @@ tools:
 
 test: tools
 	$(GO) test -race -tags $(TAGS) $(GOTEST) ./...
+
+# docs/causes.md, from the table of causes.
+docs:
+	$(GO) test -tags $(TAGS) ./diagnose -run TestCausesPage -update
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi

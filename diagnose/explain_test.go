@@ -109,15 +109,17 @@ func endedAt(stage connect.Stage, err error) func(*Facts) {
 
 // Faults, one at a time, as facts.
 var (
-	silence     = endedAt(connect.StageDial, syscall.ETIMEDOUT)
-	refusedTCP  = endedAt(connect.StageDial, syscall.ECONNREFUSED)
-	noBanner    = endedAt(connect.StageBanner, &connect.TimeoutError{Stage: connect.StageBanner})
-	noGateway   = func(f *Facts) { f.Neutron.Routers[0].Gateway = nil }
-	routerOff   = func(f *Facts) { f.Neutron.Routers[0].AdminStateUp = false }
-	portOff     = func(f *Facts) { f.Neutron.Ways.Ports[0].AdminStateUp = false }
-	networkOff  = func(f *Facts) { f.Neutron.Ways.Networks["n1"] = openstack.Network{ID: "n1", Name: "lan"} }
-	noGroup     = func(f *Facts) { f.Neutron.Ways.Ports[0].SecurityGroups = nil }
-	onlyWeb     = func(f *Facts) { f.Neutron.Groups = []openstack.SecurityGroup{admits("g1", "web", "icmp", 8, "0.0.0.0/0")} }
+	silence    = endedAt(connect.StageDial, syscall.ETIMEDOUT)
+	refusedTCP = endedAt(connect.StageDial, syscall.ECONNREFUSED)
+	noBanner   = endedAt(connect.StageBanner, &connect.TimeoutError{Stage: connect.StageBanner})
+	noGateway  = func(f *Facts) { f.Neutron.Routers[0].Gateway = nil }
+	routerOff  = func(f *Facts) { f.Neutron.Routers[0].AdminStateUp = false }
+	portOff    = func(f *Facts) { f.Neutron.Ways.Ports[0].AdminStateUp = false }
+	networkOff = func(f *Facts) { f.Neutron.Ways.Networks["n1"] = openstack.Network{ID: "n1", Name: "lan"} }
+	noGroup    = func(f *Facts) { f.Neutron.Ways.Ports[0].SecurityGroups = nil }
+	onlyWeb    = func(f *Facts) {
+		f.Neutron.Groups = []openstack.SecurityGroup{admits("g1", "web", "icmp", 8, "0.0.0.0/0")}
+	}
 	wrongPrefix = func(f *Facts) {
 		f.Neutron.Groups = []openstack.SecurityGroup{admits("g1", "ssh", "tcp", 22, "192.0.2.0/24")}
 	}
@@ -273,7 +275,9 @@ func TestHealthy(t *testing.T) {
 			f.Nova.Server.UserID, f.Nova.Keypair, f.Nova.KeypairErr = "you", nil, apiError(404)
 			f.Way.Keys.Identities = []*keystore.Identity{keyFile("/k/id_ed25519", other, keystore.ByDefault)}
 		}}},
-		{"no keypair", []func(*Facts){func(f *Facts) { f.Nova.Server.KeyName, f.Nova.Keypair, f.Nova.KeypairErr = "", nil, resolve.ErrNoKeypair }}},
+		{"no keypair", []func(*Facts){func(f *Facts) {
+			f.Nova.Server.KeyName, f.Nova.Keypair, f.Nova.KeypairErr = "", nil, resolve.ErrNoKeypair
+		}}},
 		{"keypair imported anew", []func(*Facts){func(f *Facts) { f.Nova.Keypair.CreatedAt = openstack.Time{Time: f.At} }}},
 		{"faults of an earlier stage", []func(*Facts){func(f *Facts) {
 			f.Nova.Console.Faults = []console.Fault{{ID: console.MetadataUnreachable}, {ID: console.NoDHCPLease}, {ID: console.OutOfMemory}, {ID: console.NoSpace}}
