@@ -249,7 +249,7 @@ func findSubnetWithoutRouter(f *Facts) *Finding {
 func (f *Facts) offRouter(port openstack.Port, subnetID string) bool {
 	network, known := f.Neutron.Ways.Networks[port.NetworkID]
 	if !known || network.External || f.Nova.Server == nil || network.ProjectID != f.Nova.Server.ProjectID ||
-		f.Phase < Addressed || f.gap("routers") {
+		f.Phase < Addressed || slices.ContainsFunc(f.Asked, func(a Asked) bool { return a.What == "routers" && a.Err != nil }) {
 		return false
 	}
 	_, any := f.routersOn(subnetID)

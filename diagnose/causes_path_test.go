@@ -130,7 +130,7 @@ func TestNoPathCauses(t *testing.T) {
 				f.Neutron.RouterPorts = nil
 				f.Neutron.Ways.Networks[netID] = openstack.Network{ID: netID, ProjectID: "p2", AdminStateUp: true, Shared: true}
 			}),
-			"routers may not be read": webWith(func(f *Facts) { f.Neutron.RouterPorts = nil; f.Gaps = []Gap{{What: "routers", Err: apiError(403)}} }),
+			"routers may not be read": webWith(func(f *Facts) { f.Neutron.RouterPorts = nil; f.Asked = []Asked{{What: "routers", Err: apiError(403)}} }),
 		},
 		"P3": {"one of two works": webWith(func(f *Facts) {
 			f.Neutron.Ways.FloatingIPs, f.Way.Candidates[0].Why, f.Way.Candidates[0].Kind = nil, resolve.Routed, resolve.KindFixed

@@ -89,9 +89,10 @@ type Nova struct {
 type Neutron struct {
 	Missing        error // why nothing of neutron could be asked: a *openstack.ServiceMissingError, 403 …; nil: it answers
 	Ways           resolve.Ways
-	Subnets        []openstack.Subnet // of the server's networks
-	Routers        []openstack.Router // with an interface on them
-	RouterPorts    []openstack.Port   // those interfaces
+	Subnets        []openstack.Subnet  // of the server's networks
+	External       []openstack.Network // that its floating IPs come from
+	Routers        []openstack.Router  // with an interface on them
+	RouterPorts    []openstack.Port    // those interfaces
 	Groups         []openstack.SecurityGroup
 	FreeIPs        []openstack.FloatingIP    // of the project, bound to nothing
 	Owner          *AddressOwner             // of Name, where that is an address

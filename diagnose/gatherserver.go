@@ -151,10 +151,25 @@ func (g *gathering) askRouters(ctx context.Context, client *openstack.Client, wa
 	if len(ways.Ports) == 0 {
 		return
 	}
+	outside := url.Values{}
 	for _, ip := range ways.FloatingIPs {
 		routers["id"] = addOnce(routers["id"], ip.RouterID)
+		if _, known := ways.Networks[ip.FloatingNetworkID]; !known {
+			outside["id"] = addOnce(outside["id"], ip.FloatingNetworkID)
+		}
 	}
 	var asking sync.WaitGroup
+	asking.Go(func() {
+		if len(outside["id"]) == 0 {
+			return
+		}
+		var external []openstack.Network
+		_ = g.ask("external networks", "neutron", nil, func() (err error) {
+			external, err = client.Networks(ctx, outside)
+			return err
+		})
+		g.note(func(f *Facts) { f.Neutron.External = external })
+	})
 	asking.Go(func() {
 		var subnets []openstack.Subnet
 		_ = g.ask("subnets", "neutron", nil, func() (err error) {

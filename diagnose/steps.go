@@ -10,6 +10,7 @@ import (
 
 	"osssh/connect"
 	"osssh/internal/console"
+	"osssh/internal/openstack"
 	"osssh/keystore"
 	"osssh/reach"
 	"osssh/resolve"
@@ -257,6 +258,9 @@ func (d *drawing) router() []Step {
 
 func (d *drawing) networkName(id string) string {
 	if network, ok := d.Neutron.Ways.Networks[id]; ok {
+		return nameOf(network.Name, id)
+	}
+	if network := find(d.Neutron.External, func(n openstack.Network) bool { return n.ID == id }); network != nil {
 		return nameOf(network.Name, id)
 	}
 	return short(id)

@@ -53,9 +53,9 @@ func silentWeb() *Facts {
 		}},
 		Networks: map[string]openstack.Network{
 			netID: {ID: netID, Name: "private", ProjectID: "p1", AdminStateUp: true, MTU: 1450},
-			extID: {ID: extID, Name: "public", AdminStateUp: true, External: true},
 		},
 	}
+	f.Neutron.External = []openstack.Network{{ID: extID, Name: "public", AdminStateUp: true, External: true}}
 	f.Neutron.Subnets = []openstack.Subnet{{
 		ID: subnetID, Name: "private-v4", NetworkID: netID, IPVersion: 4, EnableDHCP: true,
 		CIDR: netip.MustParsePrefix("10.20.0.0/24"), GatewayIP: netip.MustParseAddr("10.20.0.1"),
