@@ -92,6 +92,8 @@ var (
 // HostKeyQuestion is a host key that nothing vouches for.
 type HostKeyQuestion struct {
 	Name      string
+	Plain     bool   // OpenStack does not know the host: it has no console
+	Towards   string // the name that is logged in to, where this host is only on the way; else ""
 	Candidate connect.Candidate
 	Key       ssh.PublicKey
 }
@@ -110,6 +112,7 @@ func Alias(server openstack.Server) string {
 type hostKeys struct {
 	config   *Config
 	server   openstack.Server
+	towards  string // as in HostKeyQuestion
 	settings *sshconfig.Settings
 	names    []string              // that the user's known_hosts files may have for it
 	boot     console.Log           // of this boot; zero where it is not known
@@ -127,7 +130,7 @@ func recallHostKeys(c *Config, r Request, server openstack.Server) (hostKeys, er
 	users, _, err := c.userKnownHosts(r.Settings, r.remote())
 	names := knownAs(r.Settings, r.Name, resolve.SSHPort(server, r.Port))
 	return hostKeys{
-		config: c, server: server, settings: r.Settings, names: names, users: users,
+		config: c, server: server, towards: r.towards(), settings: r.Settings, names: names, users: users,
 		memory: slices.Concat(own.Lookup(Alias(server)).Keys, users.Lookup(names...).Keys),
 	}, err
 }
@@ -198,7 +201,7 @@ func (h hostKeys) verify(ctx context.Context, candidate connect.Candidate, key s
 	case Replace:
 		h.config.note(Note{Kind: HostKeyReplaced, Server: h.server, Key: key})
 	case Ask:
-		if err := h.config.accept(ctx, h.settings, HostKeyQuestion{Name: h.server.Name, Candidate: candidate, Key: key}); err != nil {
+		if err := h.config.accept(ctx, h.settings, HostKeyQuestion{Name: h.server.Name, Towards: h.towards, Candidate: candidate, Key: key}); err != nil {
 			return err
 		}
 	}

@@ -270,7 +270,7 @@ func (h *hop) verify(ctx context.Context, candidate connect.Candidate, key ssh.P
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	if err := h.config.accept(ctx, s, HostKeyQuestion{Name: h.name, Candidate: candidate, Key: unknown.Key}); err != nil {
+	if err := h.config.accept(ctx, s, HostKeyQuestion{Name: h.name, Plain: true, Towards: h.request.towards(), Candidate: candidate, Key: unknown.Key}); err != nil {
 		return err
 	}
 	if h.config.ReadOnly {

@@ -34,6 +34,14 @@ func (r Request) remote() sshconfig.Remote {
 	return sshconfig.Remote{Host: r.Settings.Host(), Port: r.Port, User: r.User}
 }
 
+// towards is the name that is logged in to, "" for a request that means it.
+func (r Request) towards() string {
+	if len(r.trail) < 2 {
+		return ""
+	}
+	return r.trail[0]
+}
+
 // proxied says whether the way leads through a command or another host, as the
 // user has it.
 func (r Request) proxied() bool {

@@ -158,8 +158,8 @@ func (u *ui) protectKey(ctx context.Context, file *keystore.File) (protected boo
 func (u *ui) acceptHostKey(ctx context.Context, q reach.HostKeyQuestion) (accepted bool, err error) {
 	fingerprint := ssh.FingerprintSHA256(q.Key)
 	err = u.ask(func(tty *terminal.TTY) error {
-		question := fmt.Sprintf("The authenticity of %s (%s) can't be established: its console tells no host key.\n%s key fingerprint is %s.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ",
-			terminal.Sanitize(q.Name), q.Candidate, keyTypeName(q.Key), fingerprint)
+		question := fmt.Sprintf("%s\n%s key fingerprint is %s.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ",
+			terminal.Sanitize(unknownKeyWords(q)), keyTypeName(q.Key), fingerprint)
 		for range 3 {
 			answer, err := tty.Ask(ctx, question)
 			if err != nil {
@@ -177,6 +177,18 @@ func (u *ui) acceptHostKey(ctx context.Context, q reach.HostKeyQuestion) (accept
 		return nil
 	})
 	return accepted, err
+}
+
+// unknownKeyWords say whose host key is not known, and why.
+func unknownKeyWords(q reach.HostKeyQuestion) string {
+	who, why := fmt.Sprintf("%s (%s)", q.Name, q.Candidate), "its console tells no host key"
+	if q.Plain {
+		why = "known_hosts has no key of it"
+	}
+	if q.Towards != "" {
+		who += ", on the way to " + q.Towards + ","
+	}
+	return fmt.Sprintf("The authenticity of %s can't be established: %s.", who, why)
 }
 
 // keyTypeName is a host key's type as ssh shows it to people.
