@@ -286,13 +286,26 @@ func withoutRouter(f *Facts, subnet openstack.Subnet, c Confidence, so string) *
 		Evidence:   []string{"no router has a port on subnet " + subnet.ID},
 	}
 	router := "ROUTER"
-	if len(f.Neutron.Routers) > 0 {
-		router = f.Neutron.Routers[0].ID
+	if all := slices.Concat(f.Neutron.Routers, f.Neutron.SpareRouters); len(all) > 0 {
+		router = withGatewayFirst(all).ID
 	} else {
 		found.Fix.Words = "openstack router list names the routers"
 	}
-	found.Fix.Command = fmt.Sprintf("openstack router add subnet %s %s", router, subnet.ID)
+	add := fmt.Sprintf("openstack router add subnet %s %s", router, subnet.ID)
+	if !subnet.GatewayIP.IsValid() { // neutron refuses such a one
+		found.Fix.Words = fmt.Sprintf("it has no gateway either: openstack subnet set --gateway ADDRESS %s; then %s", subnet.ID, add)
+		return found
+	}
+	found.Fix.Command = add
 	return found
+}
+
+// withGatewayFirst prefers a router that leads somewhere.
+func withGatewayFirst(all []openstack.Router) openstack.Router {
+	if leads := find(all, hasGateway); leads != nil {
+		return *leads
+	}
+	return all[0]
 }
 
 func findRouterDown(f *Facts) *Finding {

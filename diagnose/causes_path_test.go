@@ -50,6 +50,15 @@ func TestPathCauses(t *testing.T) {
 		{"of a floating IP whose router has left", "P2", webWith(func(f *Facts) { f.Neutron.RouterPorts = nil }), Certain, nil},
 		{"of a server without a way in", "P2", webWith(func(f *Facts) { withoutWay(f); f.Neutron.RouterPorts, f.Neutron.Routers = nil, nil }), Certain,
 			[]string{"no floating IP can lead there", "router add subnet ROUTER " + subnetID}},
+		{"and the project has routers", "P2", webWith(func(f *Facts) {
+			withoutWay(f)
+			f.Neutron.SpareRouters = append([]openstack.Router{{ID: "dead-end"}}, f.Neutron.Routers...)
+			f.Neutron.RouterPorts, f.Neutron.Routers = nil, nil
+		}), Certain, []string{"openstack router add subnet " + routerID + " " + subnetID}},
+		{"and the subnet has no gateway", "P2", webWith(func(f *Facts) {
+			withoutWay(f)
+			f.Neutron.RouterPorts, f.Neutron.Subnets[0].GatewayIP = nil, netip.Addr{}
+		}), Certain, []string{"openstack subnet set --gateway ADDRESS " + subnetID}},
 		{"off", "P3", webWith(func(f *Facts) { f.Neutron.Routers[0].AdminStateUp = false }), Certain,
 			[]string{"demo-router is switched off", "openstack router set --enable " + routerID}},
 		{"in error", "P3", webWith(func(f *Facts) { f.Neutron.Routers[0].Status = "ERROR" }), Certain, []string{"status ERROR"}},

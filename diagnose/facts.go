@@ -92,6 +92,7 @@ type Neutron struct {
 	Subnets        []openstack.Subnet  // of the server's networks
 	External       []openstack.Network // that its floating IPs come from
 	Routers        []openstack.Router  // with an interface on them
+	SpareRouters   []openstack.Router  // the project's, where none has an interface on them
 	RouterPorts    []openstack.Port    // those interfaces
 	Groups         []openstack.SecurityGroup
 	FreeIPs        []openstack.FloatingIP    // of the project, bound to nothing

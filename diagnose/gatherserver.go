@@ -196,7 +196,9 @@ func (g *gathering) askRouters(ctx context.Context, client *openstack.Client, wa
 		}
 		g.note(func(f *Facts) { f.Neutron.RouterPorts = ports })
 		if len(routers["id"]) == 0 {
-			return nil
+			spare, err := client.Routers(ctx, url.Values{"project_id": {client.ProjectID()}})
+			g.note(func(f *Facts) { f.Neutron.SpareRouters = spare })
+			return err
 		}
 		found, err := client.Routers(ctx, routers)
 		g.note(func(f *Facts) { f.Neutron.Routers = found })

@@ -209,8 +209,10 @@ func (d *drawing) address() []Step {
 		}
 		return []Step{s}
 	case !c.Address.IsValid():
-		s.What, s.Mark, s.Note = "none", Failed, "no address can be reached from here"
-		return []Step{d.mark(s)}
+		s.What, s.Note = "none", "no address can be reached from here"
+		s = d.mark(s)
+		s.Mark = Failed
+		return []Step{s}
 	case c.Kind == resolve.KindFloating && w.port != nil:
 		s.What = fmt.Sprintf("%s → port %s (%s)", c.Address.Addr(), short(c.PortID), c.Inside.Addr())
 	case c.Kind == resolve.KindForwarding:
@@ -404,10 +406,13 @@ func (d *drawing) jumpHost() []Step {
 	return []Step{s}
 }
 
-// boot is a step only where the console tells something of the last one.
+// boot is a step only where the console tells that the last one is not over, or
+// what went wrong.
 func (d *drawing) boot() []Step {
 	log := d.Nova.Console
-	if d.Phase < Matched || len(log.Milestones) == 0 && len(log.Faults) == 0 {
+	_, wrong := d.found["boot"]
+	told := len(log.Milestones)+len(log.Faults) > 0
+	if d.Phase < Probed || !told || log.Over() && !wrong { // what it means depends on what the wire tells
 		return nil
 	}
 	s := Step{Name: "boot", What: "finished", Mark: Passed}
@@ -520,7 +525,7 @@ func (d *drawing) key() []Step {
 	default:
 		s.What, s.Mark, s.Note = d.keyName(id), Unsure, "whether it fits is not known"
 	}
-	if _, wrong := d.found["key"]; wrong && d.working() == nil {
+	if _, wrong := d.found["key"]; wrong && id != nil && d.working() == nil {
 		s = d.mark(s)
 	}
 	return []Step{s}

@@ -88,7 +88,10 @@ func TestSteps(t *testing.T) {
 		{"silent", withKey(silentWeb(), key), front + group + running + "sshd: 198.18.113.24:22 ✗ no answer for 2.2s\n" + mine},
 		{"refused", withKey(refusedAnd(func(f *Facts) {
 			f.Nova.Console.Milestones = []console.Milestone{{Stage: console.Kernel}, {Stage: console.LoginPrompt}}
-		}), key), front + group + running + "boot: finished ✓\nsshd: 198.18.113.24:22 ✗ connection refused\n" + mine},
+		}), key), front + group + running + "sshd: 198.18.113.24:22 ✗ connection refused\n" + mine},
+		{"refused, and the boot has stopped", withKey(refusedAnd(func(f *Facts) {
+			f.Nova.Console.Milestones = []console.Milestone{{Stage: console.Kernel}}
+		}), key), front + group + running + "boot: up to the kernel ✓\nsshd: 198.18.113.24:22 ✗ connection refused\n" + mine},
 		{"port forwarding", withKey(webWith(forwarded), key),
 			"you: 198.18.113.1, on-link ✓\nport forwarding: 198.18.113.24:2222 → 10.20.0.97:22 ✓\nrouter: demo-router, gateway on public ✓\n" +
 				group + running + "sshd: 198.18.113.24:2222 ✗ no answer for 2.2s\n" + mine},
