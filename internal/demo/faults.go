@@ -51,7 +51,7 @@ type Fault struct {
 	Expire     bool          `json:"expire,omitempty"`     // all tokens given so far end at once; Service is keystone, all other fields are ignored
 	Without    string        `json:"without,omitempty"`    // neutron lacks the extension of that alias, with what it brings; Service is neutron, all other fields are ignored
 	Unreadable string        `json:"unreadable,omitempty"` // the security group of that name is another project's; Service is neutron, all other fields are ignored
-	Record     string        `json:"record,omitempty"`     // a record is changed as an administrator, a driver or an agent would; see record. Service is nova or neutron, of the others only Set counts
+	Record     string        `json:"record,omitempty"`     // a record is changed as an administrator, a driver or an agent would; see record. Service is nova, neutron or glance, of the others only Set counts
 	Set        object        `json:"set,omitempty"`        // what Record's fields become; where Record ends in "/" a new one is made of it
 	Joined     string        `json:"joined,omitempty"`     // "project": the user is in the other cloud's project too; "region": the other cloud is RegionTwo of this one; Service is keystone, all other fields are ignored
 	Quota      string        `json:"quota,omitempty"`      // none more of that kind, such as "security_group_rule"; Service is neutron, of the others only Times counts

@@ -21,6 +21,14 @@ func (c *Cloud) setRecord(f Fault) error {
 		maps.Copy(s.shown, f.Set)
 		return nil
 	}
+	if f.Service == "glance" && path == "images" {
+		at := slices.IndexFunc(c.images, func(o object) bool { return o["name"] == name })
+		if at < 0 {
+			return fmt.Errorf("demo: unknown image %q", name)
+		}
+		maps.Copy(c.images[at], f.Set)
+		return nil
+	}
 	col := c.network.collections[path]
 	if f.Service != "neutron" || col == nil {
 		return fmt.Errorf("demo: unknown record %q", f.Record)

@@ -51,8 +51,12 @@ func TestSetOtherRecords(t *testing.T) {
 	if got := a.list("/networking/v2.0/ports?fixed_ips=ip_address=10.20.0.99", "ports", "name"); len(got) != 1 || got[0] != "vip" {
 		t.Errorf("ports %v", got)
 	}
+	steer(t, c, "POST", "/faults", `{"service":"glance","record":"images/debian-12","set":{"os_distro":"talos"}}`, http.StatusNoContent)
+	if got := a.list("/image/v2/images?os_distro=talos", "images", "name"); len(got) != 1 || got[0] != "debian-12" {
+		t.Errorf("images %v", got)
+	}
 	for _, bad := range []string{
-		`{"service":"nova","record":"servers/nope"}`, `{"service":"neutron","record":"ports/nope"}`, `{"service":"neutron","record":"nope/web"}`,
+		`{"service":"nova","record":"servers/nope"}`, `{"service":"glance","record":"images/nope"}`, `{"service":"neutron","record":"ports/nope"}`, `{"service":"neutron","record":"nope/web"}`,
 		`{"service":"keystone","record":"ports/web"}`, `{"service":"neutron","record":"ports/web","set":{"fixed_ips":[1]}}`,
 	} {
 		steer(t, c, "POST", "/faults", bad, http.StatusBadRequest)
