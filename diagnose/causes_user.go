@@ -161,6 +161,14 @@ func (f *Facts) asUser(user string) string {
 }
 
 func findWrongUser(f *Facts) *Finding {
+	for _, l := range f.failing() {
+		if l.LoginAs != "" && l.User != "root" && l.User != "" { // of root U2 tells
+			return &Finding{
+				Confidence: Certain, What: fmt.Sprintf("the server lets %s in only to name another user: %s", l.User, l.LoginAs),
+				Evidence: []string{l.lineWith("Please login as")}, Fix: Fix{Command: f.asUser(l.LoginAs)},
+			}
+		}
+	}
 	denied := f.denied()
 	if denied == nil {
 		return nil

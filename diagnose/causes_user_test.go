@@ -162,6 +162,7 @@ func TestUserCauses(t *testing.T) {
 	checkCases(t, []factCase{
 		{"root is told", "U1", with(loginFacts(key, refusal("debian", key), hinted("root", "ubuntu", key)), typed("debian")), Certain, []string{"osssh -l ubuntu web", "debian"}},
 		{"by the image", "U1", with(loginFacts(key, refusal("debian", key)), typed("debian"), imageOf("ubuntu")), Probable, []string{"osssh -l ubuntu web", "os_distro"}},
+		{"told another", "U1", loginFacts(key, hinted("ubuntu", "admin", key)), Certain, []string{"osssh -l admin web", "Please login as"}},
 		{"root", "U2", with(loginFacts(key, hinted("root", "ubuntu", key)), typed("root")), Certain, []string{"osssh -l ubuntu web", "Please login as"}},
 		{"no user at all", "U2", loginFacts(key, LoginProbe{User: "root", Accepted: key, Signed: true, Output: `Please login as the user "NONE" rather than the user "root".`}), Certain, []string{"user data"}},
 		{"not here", "U3", denied(noneHere), Certain, []string{"keypair work", ssh.FingerprintSHA256(key), "wipes the root disk"}},
