@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"time"
 
@@ -321,6 +322,11 @@ func findTLS(f *Facts) *Finding {
 		What:       fmt.Sprintf("the certificate of %s is not trusted here: %s", unreachable.URL, innermost(unreachable)),
 		Fix:        Fix{Words: fmt.Sprintf("put the CA's certificate into a file, and cacert: FILE into the entry of cloud %q", f.Setup.Cloud)},
 	}
+	if errors.Is(unreachable, http.ErrSchemeMismatch) {
+		found.What = fmt.Sprintf("%s speaks no TLS", unreachable.URL)
+		found.Evidence = []string{"it answers a TLS handshake in plain HTTP"}
+		found.Fix = Fix{Words: fmt.Sprintf("auth_url: http://… in the entry of cloud %q, if that is meant", f.Setup.Cloud)}
+	}
 	var invalid x509.CertificateInvalidError
 	if errors.As(unreachable, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil {
 		found.Evidence = []string{fmt.Sprintf("it holds from %s to %s; this machine's clock says %s",
@@ -336,7 +342,7 @@ func isTLS(err error) bool {
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
 	var record tls.RecordHeaderError
-	return errors.As(err, &verification) || errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &name) || errors.As(err, &record)
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verification) || errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &name) || errors.As(err, &record)
 }
 
 func findAPIUnreachable(f *Facts) *Finding {

@@ -43,7 +43,7 @@ func serverCauses() []Cause {
 			ID: "S4", Slug: "soft-deleted", Layer: State,
 			Title: "the server was deleted, and can still be restored",
 			Shows: "no such server by its name",
-			Told:  "by its id nova shows it as SOFT_DELETED",
+			Told:  "nova shows it as SOFT_DELETED: by its id, or among what has changed",
 			Mends: "openstack server restore ID",
 			Find:  findSoftDeleted,
 		},
@@ -130,7 +130,7 @@ func (f *Facts) notFound() bool {
 
 func findNoSuchServer(f *Facts) *Finding {
 	var missing *resolve.NotFoundError
-	if !errors.As(f.Nova.Lookup, &missing) || len(missing.Deleted) > 0 || len(f.Nova.Elsewhere) > 0 || f.Neutron.Owner != nil {
+	if !errors.As(f.Nova.Lookup, &missing) || len(missing.Deleted)+len(missing.Restorable) > 0 || len(f.Nova.Elsewhere) > 0 || f.Neutron.Owner != nil {
 		return nil
 	}
 	found := &Finding{Confidence: Certain, What: fmt.Sprintf("no server %s in this project", f.Name), Fix: Fix{Command: "osssh list"}}
@@ -166,7 +166,7 @@ func findAmbiguousName(f *Facts) *Finding {
 
 func findDeleted(f *Facts) *Finding {
 	var missing *resolve.NotFoundError
-	if errors.As(f.Nova.Lookup, &missing) && len(missing.Deleted) > 0 && len(f.Nova.Elsewhere) == 0 {
+	if errors.As(f.Nova.Lookup, &missing) && len(missing.Deleted) > 0 && len(missing.Restorable) == 0 && len(f.Nova.Elsewhere) == 0 {
 		gone := missing.Deleted[0]
 		return &Finding{
 			Confidence: Certain,
@@ -190,6 +190,10 @@ func inState(f *Facts, states ...string) *openstack.Server {
 
 func findSoftDeleted(f *Facts) *Finding {
 	server := inState(f, "SOFT_DELETED")
+	var missing *resolve.NotFoundError
+	if errors.As(f.Nova.Lookup, &missing) && len(missing.Restorable) > 0 {
+		server = &missing.Restorable[0]
+	}
 	if server == nil {
 		return nil
 	}

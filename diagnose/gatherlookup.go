@@ -25,11 +25,15 @@ const (
 // find looks the name up, nil where it means no one server. Then it looks at
 // what the name could mean instead.
 func (g *gathering) find(client *openstack.Client) *openstack.Server {
-	ctx, end := context.WithTimeout(g.ctx, lookupPatience)
+	ctx, end := context.WithTimeoutCause(g.ctx, lookupPatience,
+		&openstack.UnreachableError{URL: client.ComputeURL(), Err: context.DeadlineExceeded})
 	defer end()
 	var server openstack.Server
 	err := g.ask("server "+g.request.Name, "nova", anyError, func() (err error) {
 		server, err = resolve.Find(ctx, client, g.request.Name)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return err
 	})
 	if err == nil {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"osssh/reach"
 )
 
 // runFix runs what a finding says is to be typed: osssh and file tools as they
@@ -36,10 +38,32 @@ var enabling = []struct {
 		func(m []string) map[string]any { return map[string]any{"gateway_ip": m[1]} }},
 }
 
+// actions are the commands of openstack that are one action of a server.
+var actions = []struct {
+	form *regexp.Regexp
+	body string
+}{
+	{regexp.MustCompile(`^openstack server restore (\S+)$`), `{"restore":null}`},
+	{regexp.MustCompile(`^openstack server unrescue (\S+)$`), `{"unrescue":null}`},
+}
+
+// runLogin runs a login that the fix names in place of the one that failed.
+func runLogin(s *stage, fix Fix) {
+	s.t.Helper()
+	s.shell(fix.Command)
+	s.request = reach.Request{Name: "web"}
+}
+
 func (s *stage) changeRecord(command string) bool {
 	for _, one := range enabling {
 		if match := one.form.FindStringSubmatch(command); match != nil {
 			s.record(one.form.ReplaceAllString(command, one.record), one.set(match))
+			return true
+		}
+	}
+	for _, one := range actions {
+		if match := one.form.FindStringSubmatch(command); match != nil {
+			s.call("POST", "/compute/v2.1/servers/"+match[1]+"/action", one.body)
 			return true
 		}
 	}
@@ -57,7 +81,8 @@ func (s *stage) shell(command string) {
 	case strings.HasPrefix(command, "osssh allow "):
 		command += " --yes"
 	case strings.HasPrefix(command, "osssh "):
-		command += " true"
+		// a second boot prints no host keys
+		command += " -o StrictHostKeyChecking=accept-new true"
 	}
 	cmd := exec.CommandContext(s.t.Context(), "sh", "-c", command)
 	cmd.WaitDelay = time.Second

@@ -36,7 +36,6 @@ type scenario struct {
 func scenarios() []scenario {
 	return slices.Concat(
 		localScenarios(), cloudScenarios(), serverScenarios(), addressScenarios(), pathScenarios(), groupScenarios(),
-		twoFaultScenarios(),
 	)
 }
 
@@ -141,6 +140,9 @@ func describe(f *Facts, d Diagnosis) string {
 	fmt.Fprintf(&b, "  phase %v, setup %v %v, lookup %v, problems %v, jump %v", f.Phase, f.Setup.Err, f.Setup.SignIn, f.Nova.Lookup, f.Way.Problems, f.Way.JumpErr)
 	return b.String()
 }
+
+// loopbackAddress is whom the demo's ports see.
+var loopbackAddress = netip.MustParseAddr("127.0.0.1")
 
 // stage is a demo cloud and what is typed before it.
 type stage struct {

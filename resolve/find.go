@@ -26,6 +26,9 @@ type NotFoundError struct {
 	Name    string
 	Near    []openstack.Server // close by case, prefix or edit distance, nearest first
 	Deleted []openstack.Server // bore the name, and are gone since
+	// Restorable bore the name and are deleted, but can be restored for a while
+	// (nova's reclaim_instance_interval): SOFT_DELETED.
+	Restorable []openstack.Server
 }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("no server %q", e.Name) }
@@ -213,8 +216,12 @@ func notFound(ctx context.Context, c *openstack.Client, name string) error {
 			return nil
 		}
 		for _, s := range changed {
-			if s.Name == name && s.Status == "DELETED" {
+			switch {
+			case s.Name != name:
+			case s.Status == "DELETED":
 				missing.Deleted = append(missing.Deleted, s)
+			case s.Status == "SOFT_DELETED":
+				missing.Restorable = append(missing.Restorable, s)
 			}
 		}
 		return nil

@@ -19,6 +19,7 @@ const (
 	SSHSilent         SSHFault = "silent"           // accepts and says nothing
 	SSHClose          SSHFault = "close"            // accepts and closes
 	SSHReset          SSHFault = "reset"            // accepts and resets
+	SSHBlackHole      SSHFault = "black-hole"       // segments of more than 1300 bytes are lost: after its banner nothing comes (Linux), else is healthy
 	SSHCloseInKex     SSHFault = "close-in-kex"     // closes after its banner
 	SSHBannerEscape   SSHFault = "banner-escape"    // shows an authentication banner with escape sequences
 	SSHHangAfterAuth  SSHFault = "hang-after-auth"  // lets one in and then answers nothing
@@ -30,7 +31,7 @@ const (
 	SSHRootMessage    SSHFault = "root-message"     // the image's user is told to log in as "admin", who may; Delay: how long the message stays
 )
 
-var sshFaults = []SSHFault{SSHHealthy, SSHSilent, SSHClose, SSHReset, SSHCloseInKex, SSHBannerEscape, SSHHangAfterAuth,
+var sshFaults = []SSHFault{SSHHealthy, SSHSilent, SSHClose, SSHReset, SSHBlackHole, SSHCloseInKex, SSHBannerEscape, SSHHangAfterAuth,
 	SSHDropMidSession, SSHRefuse, SSHBacklog, SSHNewHostKeys, SSHNoForward, SSHRootMessage}
 
 // Fault is what goes wrong: at an API if Service is set, at an instance if

@@ -223,7 +223,8 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 func (c *Cloud) scope(v any) (project bool, refused string) {
 	o, ok := v.(object)
 	if !ok {
-		return v != "unscoped", "" // without a scope keystone takes the user's default project
+		// without a scope keystone takes the user's default project; one of several is none
+		return v != "unscoped" && !c.sharesWithOther("project"), ""
 	}
 	p, ok := o["project"].(object)
 	if !ok {

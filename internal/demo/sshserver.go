@@ -59,6 +59,13 @@ func (i *Instance) serve(conn *net.TCPConn) {
 	case SSHCloseInKex:
 		_, _ = io.WriteString(conn, sshVersion+"\r\n")
 		_, _ = io.ReadAtLeast(conn, make([]byte, 4096), 256) // the client's banner and the start of its KEXINIT
+	case SSHBlackHole:
+		if segment(conn) > 1300 {
+			_, _ = io.WriteString(conn, sshVersion+"\r\n")
+			_, _ = io.Copy(io.Discard, conn)
+			return
+		}
+		l.serve(conn)
 	case SSHHealthy:
 		if i.cloud.options.SSHD != "" {
 			i.runSSHD(conn)

@@ -20,6 +20,15 @@ const novaMicroversion = "2.72"
 // own message times out, after a minute.
 const consoleTimeout = 10 * time.Second
 
+// ComputeURL is nova's endpoint, "" where there is none.
+func (c *Client) ComputeURL() string {
+	base, err := c.cloud.endpoint(compute, c.current())
+	if err != nil {
+		return ""
+	}
+	return base
+}
+
 // Server gives one server by its id.
 func (c *Client) Server(ctx context.Context, id string) (*Server, error) {
 	var server Server
