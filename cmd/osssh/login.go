@@ -75,7 +75,7 @@ func (p *process) runLogin(words []string) int {
 	p.ui.settle(p.globals, args.verbose)
 	status, err := p.login(args)
 	if err != nil {
-		return p.fail(err, exitLogin)
+		return p.failLogin(err)
 	}
 	return status
 }
@@ -90,11 +90,11 @@ func (p *process) login(args *sshArgs) (int, error) {
 	p.ui.obey(settings)
 	p.ui.traceSettings(settings)
 	request := p.request(args, settings)
+	var config *reach.Config
 	var client *connect.Client
 	var plan *reach.Plan
-	err = p.anywhere(args.host, func(name string) error {
-		config, err := p.reachConfig()
-		if err != nil {
+	err = p.anywhere(args.host, func(name string) (err error) {
+		if config, err = p.reachConfig(); err != nil {
 			return err
 		}
 		config.SettingsOf = func(ctx context.Context, hop sshconfig.JumpHost) (*sshconfig.Settings, error) {
@@ -106,6 +106,9 @@ func (p *process) login(args *sshArgs) (int, error) {
 		return err
 	})
 	if err != nil {
+		if config != nil {
+			err = &loginError{err: err, config: config, request: request}
+		}
 		return 0, err
 	}
 	defer plan.Close()

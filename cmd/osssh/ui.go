@@ -72,8 +72,10 @@ func (u *ui) debugf(format string, args ...any) {
 }
 
 // explain says why a command failed, and what to type.
-func (u *ui) explain(err error) {
-	w := explain(err)
+func (u *ui) explain(err error) { u.tell(explain(err)) }
+
+// tell says what is, and what to type.
+func (u *ui) tell(w words) {
 	lines := append([]string{"osssh: " + w.what}, w.more...)
 	if w.hint != "" {
 		lines = append(lines, "hint: "+w.hint)

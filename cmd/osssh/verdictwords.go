@@ -2,29 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"osssh/reach"
 	"osssh/secgroup"
 )
-
-// verdictWords says what the rules have against a candidate, how sure that is,
-// and the command that mends it. Rules that admit it have no words.
-func verdictWords(v reach.Verdict) (cause, fix string) {
-	if v.Err != nil {
-		return reasonWords(v), ""
-	}
-	if !speaksAgainst(v.Rules) {
-		return "", ""
-	}
-	sure := "certain"
-	if !v.Rules.Certain() {
-		sure = "probable"
-	}
-	cause, fix = denialWords(v)
-	return fmt.Sprintf("%s [%s]", cause, sure), fix
-}
 
 func speaksAgainst(v secgroup.Verdict) bool {
 	return v.Likely() == secgroup.Deny || v.Reason == secgroup.SourceUnknown
@@ -38,8 +20,7 @@ func reasonWords(v reach.Verdict) string {
 	case v.Rules.Reason == secgroup.NotEvaluated:
 		return "it is not known which port this address leads to"
 	case speaksAgainst(v.Rules):
-		cause, _ := denialWords(v)
-		return cause
+		return denialWords(v)
 	case v.Rules.Rule == nil && v.Rules.Answer == secgroup.Allow:
 		return unfilteredWords(v.Rules.Reason)
 	}
@@ -82,29 +63,22 @@ func doubtWords(r secgroup.Reason) string {
 	return ""
 }
 
-// denialWords says what stands in the way, and the command that mends it.
-func denialWords(v reach.Verdict) (cause, fix string) {
+// denialWords says what stands in the way.
+func denialWords(v reach.Verdict) string {
 	port := int(v.Candidate.Inside.Port())
-	switch v.Rules.Reason {
+	switch rule := v.Rules.Rule; v.Rules.Reason {
 	case secgroup.NoGroups:
-		return "the port has no security group, so nothing is let in",
-			"openstack port set --security-group GROUP " + quote(v.Candidate.PortID)
+		return "the port has no security group, so nothing is let in"
 	case secgroup.SourceUnknown:
-		rule := v.Rules.Rule
 		return fmt.Sprintf("security group %s admits tcp/%d only from %s, and you may come from elsewhere (rule %s)",
-			rule.GroupName, port, fromWords(rule.Admits()), shortID(rule.ID)), mend(port, "YOUR-ADDRESS/32", rule.GroupName)
+			rule.GroupName, port, fromWords(rule.Admits()), shortID(rule.ID))
 	case secgroup.StatelessReply:
-		return fmt.Sprintf("security group %s is stateless, and no egress rule lets the reply out", v.Rules.Rule.GroupName),
-			"openstack security group rule create --egress --protocol tcp --dst-port 1024:65535 " + quote(v.Rules.Rule.GroupName)
-	}
-	from := "YOUR-ADDRESS/32"
-	if v.Source.IsValid() {
-		from = netip.PrefixFrom(v.Source, v.Source.BitLen()).String()
+		return fmt.Sprintf("security group %s is stateless, and no egress rule lets the reply out", rule.GroupName)
 	}
 	if v.Rules.Miss == nil {
-		return fmt.Sprintf("no security group of the port admits tcp/%d", port), mend(port, from, "GROUP")
+		return fmt.Sprintf("no security group of the port admits tcp/%d", port)
 	}
-	return missedRule(v, port), mend(port, from, v.Rules.Miss.Rule.GroupName)
+	return missedRule(v, port)
 }
 
 // missedRule says what the nearest rule lacks.
@@ -157,8 +131,4 @@ func fromWords(a secgroup.Admits) string {
 func shortID(id string) string {
 	short, _, _ := strings.Cut(id, "-")
 	return short
-}
-
-func mend(port int, from, group string) string {
-	return fmt.Sprintf("openstack security group rule create --protocol tcp --dst-port %d --remote-ip %s %s", port, from, quote(group))
 }
