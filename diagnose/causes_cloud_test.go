@@ -235,7 +235,9 @@ func TestAddressCauses(t *testing.T) {
 		{"no port", "A1", serverFacts("ACTIVE"), Certain, []string{"server add network id-1"}},
 		{"no address", "A1", with(func(f *Facts) { f.Neutron.Ways.Ports = []openstack.Port{{ID: "p1"}} }), Certain, []string{"p1"}},
 		{"a free floating IP", "A2", with(func(f *Facts) { f.Neutron.FreeIPs = []openstack.FloatingIP{{FloatingIPAddress: address("198.18.0.7")}} }), Certain, []string{"server add floating ip id-1 198.18.0.7"}},
-		{"none free", "A2", with(func(f *Facts) { f.Neutron.Routers = []openstack.Router{{Gateway: &openstack.Gateway{NetworkID: "net-1"}}} }), Certain, []string{"floating ip create -f value -c floating_ip_address net-1", "10.0.0.5"}},
+		{"none free", "A2", with(func(f *Facts) {
+			f.Neutron.Routers = []openstack.Router{{Gateway: &openstack.Gateway{NetworkID: "net-1"}}}
+		}), Certain, []string{"floating ip create -f value -c floating_ip_address net-1", "10.0.0.5"}},
 		{"free", "A3", typed(AddressOwner{Floating: &openstack.FloatingIP{ID: "f1"}}), Certain, []string{"bound to no port"}},
 		{"second address", "A4", with(func(f *Facts) { f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.6") }), Probable, []string{"--fixed-ip-address 10.0.0.5 f1"}},
 		{"ssh_config", "A5", with(func(f *Facts) { f.Way.Stale = []netip.Addr{address("198.18.0.200")} }), Certain, []string{"198.18.0.200", "HostName"}},
