@@ -140,6 +140,9 @@ func findPrivateOnly(f *Facts) *Finding {
 	if f.unrouted() != nil || f.deadEnd() != nil {
 		found.Confidence = Probable // no floating IP can be given to it before that is mended
 	}
+	if _, refused := f.refusingJump(); refused != nil {
+		found.Confidence = Probable // there would be a way, if that host let one pass
+	}
 	var none *reach.NoJumpError
 	if errors.As(f.Way.JumpErr, &none) {
 		found.Evidence = append(found.Evidence, fmt.Sprintf("no jump host among the %d servers beside it", none.Considered))

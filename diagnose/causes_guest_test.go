@@ -146,6 +146,12 @@ func TestSessionCauses(t *testing.T) {
 	for _, cause := range sessionCauses() {
 		checkAbsent(t, cause.ID, map[string]*Facts{"a login works": works, "nothing": {}, "denied": loginFacts(key, refusal("ubuntu", key))})
 	}
+	private := with(whole(key), func(f *Facts) {
+		f.Neutron.Ways.FloatingIPs, f.Probes, f.Way.Candidates, f.Way.JumpErr = nil, nil, nil, tried.Way.JumpErr
+	})
+	if d := Explain(private); d.Outcome != Broken || d.Causes[0].Cause.ID != "X5" || !has(d.Later, "A2") {
+		t.Errorf("a private server beside it: causes %v, later %v", ids(d.Causes), ids(d.Later))
+	}
 	checkAbsent(t, "X5", map[string]*Facts{"refused from there": unreachable})
 	checkAbsent(t, "X6", map[string]*Facts{"no shell": session(nologin), "no status": session(LoginProbe{})})
 	checkAbsent(t, "U16", map[string]*Facts{"booting": loginFacts(key, refusedLate)})

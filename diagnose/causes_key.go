@@ -313,7 +313,7 @@ func findKeyAlgorithm(f *Facts) *Finding {
 				continue
 			}
 			if auth.Err != nil && strings.Contains(auth.Err.Error(), "no common") && strings.Contains(auth.Err.Error(), "signature algorithm") {
-				return f.noSignature(l, "the server and this client know no common way to sign with an RSA key: it wants SHA-1", auth.Err.Error())
+				return f.noSignature(l, "the server and this client know no common way to sign with the RSA key", auth.Err.Error())
 			}
 			if old := opensshBefore72(p.Version); old && f.offersRSA(l) {
 				return f.noSignature(l, "the server is too old for RSA with SHA-2, and this client signs with nothing less", "it is "+p.Version)
@@ -340,7 +340,7 @@ func (f *Facts) noSignature(l LoginProbe, what, evidence string) *Finding {
 	}
 	return &Finding{
 		Confidence: Certain, What: what, Evidence: []string{evidence}, ByWire: true,
-		Fix: Fix{Command: f.plainSSH(l.User, options...), Words: "then add an Ed25519 key to its authorized_keys"},
+		Fix: Fix{Command: f.plainSSH(l.User, options...), Words: "where the server takes RSA with SHA-1 only; better, use an Ed25519 key"},
 	}
 }
 
