@@ -181,9 +181,7 @@ func findNoLease(f *Facts) *Finding {
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      Fix{Words: "if it stays, tell the operator that DHCP does not answer on its network"},
 	}
-	if f.Nova.Server != nil {
-		found.Fix.Command = "openstack server reboot " + f.Nova.Server.ID
-	}
+	found.Fix.Command = "openstack server reboot " + f.serverID()
 	for _, subnet := range f.Neutron.Subnets {
 		if !subnet.EnableDHCP { // then that is the cause
 			found.Confidence = Probable
@@ -320,9 +318,7 @@ func findOutOfMemory(f *Facts) *Finding {
 		Evidence: []string{consoleLine(*fault)},
 		Fix:      Fix{Words: "it restarts the server; if it comes again: a bigger flavor"}, ByWire: true,
 	}
-	if f.Nova.Server != nil {
-		found.Fix.Command = "openstack server reboot --hard " + f.Nova.Server.ID
-	}
+	found.Fix.Command = "openstack server reboot --hard " + f.serverID()
 	return found
 }
 

@@ -390,8 +390,7 @@ func findKeyUnreadable(f *Facts) *Finding {
 	return found
 }
 
-// namedAsKeypair says that a file bears the name of the server's keypair, or
-// that it is the only thing that was named.
+// namedAsKeypair says that a file bears the name of the server's keypair.
 func (f *Facts) namedAsKeypair(miss keystore.Miss) bool {
 	base := filepath.Base(miss.Path)
 	return f.Nova.Server != nil && f.Nova.Server.KeyName != "" &&

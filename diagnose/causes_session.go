@@ -110,9 +110,7 @@ func findSessionHangs(f *Facts) *Finding {
 			Evidence: []string{"no answer to a command within seconds"},
 			Fix:      Fix{Words: "look there for a home directory or a name server that hangs; and for an MTU that is too large: ip link set mtu 1400"},
 		}
-		if f.Nova.Server != nil {
-			found.Fix.Command = "openstack console url show " + f.Nova.Server.ID
-		}
+		found.Fix.Command = "openstack console url show " + f.serverID()
 		return found
 	}
 	return nil
@@ -187,9 +185,7 @@ func findSessionEnds(f *Facts) *Finding {
 			Confidence: Probable, What: fmt.Sprintf("%s lets %s in and ends the session at once", f.serverName(), l.user()),
 			Fix: Fix{Words: "look there for limits (/etc/security/limits.conf), a command= in authorized_keys, a broken shell"},
 		}
-		if f.Nova.Server != nil {
-			found.Fix.Command = "openstack console url show " + f.Nova.Server.ID
-		}
+		found.Fix.Command = "openstack console url show " + f.serverID()
 		var lost *connect.LostError
 		var request *connect.RequestError
 		switch {

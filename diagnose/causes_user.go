@@ -320,11 +320,10 @@ func findAccountExpired(f *Facts) *Finding {
 }
 
 func (f *Facts) unexpire(user string) Fix {
-	fix := Fix{Words: fmt.Sprintf("there, as root: chage -E -1 -M -1 %s", terminal.Quote(user))}
-	if f.Nova.Server != nil {
-		fix.Command = "openstack console url show " + f.Nova.Server.ID
+	return Fix{
+		Command: "openstack console url show " + f.serverID(),
+		Words:   fmt.Sprintf("there, as root: chage -E -1 -M -1 %s", terminal.Quote(user)),
 	}
-	return fix
 }
 
 func findWindows(f *Facts) *Finding {
