@@ -82,3 +82,16 @@ func TestFindByName(t *testing.T) {
 		t.Errorf("wbe: %v", err)
 	}
 }
+
+// What is gone is told by its name too: for good, or not yet.
+func TestFindGone(t *testing.T) {
+	n := &neutron{records: map[string][]record{"servers": {
+		{"id": "1", "name": "web", "status": "DELETED"}, {"id": "2", "name": "web", "status": "SOFT_DELETED"},
+		{"id": "3", "name": "web", "status": "ACTIVE"}, {"id": "4", "name": "web2", "status": "DELETED"},
+	}}}
+	err := notFound(context.Background(), n.connect(t), "web")
+	missing, ok := errors.AsType[*NotFoundError](err)
+	if !ok || len(missing.Deleted) != 1 || missing.Deleted[0].ID != "1" || len(missing.Restorable) != 1 || missing.Restorable[0].ID != "2" {
+		t.Errorf("%+v", missing)
+	}
+}

@@ -90,3 +90,22 @@ func TestJoined(t *testing.T) {
 		t.Errorf("catalog %s", body)
 	}
 }
+
+// A server that can be restored is in no list, but found by its id, and among
+// what has changed.
+func TestSoftDeleted(t *testing.T) {
+	c := start(t, Options{})
+	a := signIn(t, c)
+	status := "SOFT_DELETED"
+	inject(t, c, Fault{Instance: "web", ServerStatus: &status})
+	const named = "/compute/v2.1/servers/detail?name=^web$"
+	if got := a.list(named, "servers", "id"); len(got) != 0 {
+		t.Errorf("listed %v", got)
+	}
+	if got := a.list(named+"&changes-since=2020-01-01T00:00:00Z", "servers", "status"); len(got) != 1 || got[0] != status {
+		t.Errorf("changed %v", got)
+	}
+	if got := a.get("/compute/v2.1/servers/" + c.Instance("web").ID())["server"].(object)["status"]; got != status {
+		t.Errorf("status %v", got)
+	}
+}
