@@ -21,6 +21,12 @@ func sayNotFound(e *resolve.NotFoundError) words {
 	for _, s := range e.Deleted {
 		w.more = append(w.more, fmt.Sprintf("one of that name was deleted at %s (%s)", s.Updated.Format("2006-01-02 15:04 MST"), s.ID))
 	}
+	if len(e.Restorable) > 0 {
+		gone := e.Restorable[0]
+		w.more = append(w.more, fmt.Sprintf("one of that name was deleted at %s, and can be restored", gone.Updated.Format("2006-01-02 15:04 MST")))
+		w.hint = "openstack server restore " + gone.ID
+		return w
+	}
 	var names []string
 	for _, s := range e.Near {
 		if !slices.Contains(names, s.Name) {
