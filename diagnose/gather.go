@@ -19,9 +19,10 @@ type Config struct {
 	// Via is the instance that the way begins at, in place of this machine: the
 	// request's settings have it as their ProxyJump. "": none.
 	Via string
-	// Dialled: a login has just dialled the server, and what it met is added by
-	// the caller. Only the APIs and the files are asked.
-	Dialled bool
+	// Plan is that of a login that has just failed, nil where there was none. What
+	// it was told is not asked again, and nothing is dialled: the caller adds what
+	// the login met.
+	Plan *reach.Plan
 }
 
 // How long is waited at most. A fast API answers long before that.
@@ -39,7 +40,7 @@ const (
 func Gather(ctx context.Context, c Config, r reach.Request, progress func(*Facts)) *Facts {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	g := &gathering{ctx: ctx, request: r, via: c.Via, dialled: c.Dialled, progress: progress}
+	g := &gathering{ctx: ctx, request: r, via: c.Via, tried: c.Plan, progress: progress}
 	g.facts = Facts{At: time.Now(), Name: r.Name, User: r.User, Setup: c.Setup}
 	if r.Settings != nil {
 		g.facts.User = cmp.Or(r.User, r.Settings.User())
@@ -72,7 +73,7 @@ type gathering struct {
 	memory   *reach.Memory
 	request  reach.Request
 	via      string
-	dialled  bool // by another
+	tried    *reach.Plan // by a login
 	progress func(*Facts)
 
 	mu     sync.Mutex // guards what follows
@@ -140,7 +141,13 @@ func (g *gathering) run() {
 	if client == nil {
 		return
 	}
-	server := g.find(client)
+	var server *openstack.Server
+	if g.tried != nil {
+		server = &g.tried.Server
+		g.note(func(f *Facts) { f.Nova.Server = server })
+	} else {
+		server = g.find(client)
+	}
 	g.note(func(f *Facts) {
 		f.Setup.Clock = client.Ahead()
 		f.Nova.UserID = client.UserID()

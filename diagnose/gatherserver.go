@@ -22,7 +22,9 @@ func (g *gathering) examine(client *openstack.Client, server openstack.Server) {
 	var plan *reach.Plan
 	var ways resolve.Ways
 	_ = g.ask("ports, networks and floating IPs", "neutron", nil, func() (err error) {
-		plan = reach.Locate(ctx, g.config, g.request, client, server)
+		if plan = g.tried; plan == nil {
+			plan = reach.Locate(ctx, g.config, g.request, client, server)
+		}
 		ways, err = plan.Facts().Ways()
 		if err != nil && len(ways.Ports) == 0 {
 			g.noteUnlessEnded(func(f *Facts) { f.Neutron.Missing = err })
@@ -37,7 +39,7 @@ func (g *gathering) examine(client *openstack.Client, server openstack.Server) {
 
 	probing := newProbing(g, plan, client)
 	var probes sync.WaitGroup
-	if !g.dialled {
+	if g.tried == nil {
 		probes.Go(func() { probing.run(g.ctx) })
 	}
 
@@ -65,7 +67,9 @@ func (g *gathering) complete(ctx context.Context, plan *reach.Plan, probing *pro
 	var log console.Log
 	var text string
 	err := g.ask("console log", "nova", openstack.IsNotFound, func() (err error) {
-		plan.Complete(patient)
+		if g.tried == nil {
+			plan.Complete(patient)
+		}
 		if log, err = within(patient, plan.Facts().Console); err == nil {
 			text, err = plan.Facts().ConsoleText()
 		}

@@ -31,7 +31,8 @@ const (
 // Open logs in to the server that a request means. Where an earlier login is
 // remembered it begins from memory, beside the API calls; a remembered way that
 // leads nowhere, or to another host key, costs nothing but the try. What the
-// user was asked for on that way is not asked again.
+// user was asked for on that way is not asked again. Of a login that failed the
+// plan is given too, if there came to be one.
 func Open(ctx context.Context, c *Config, r Request) (*connect.Client, *Plan, error) {
 	r = r.settle()
 	r.trail = []string{r.Name}
@@ -54,11 +55,12 @@ func open(ctx context.Context, c *Config, r Request, lookup *lookup) (*connect.C
 	for began, limit := time.Now(), r.Wait; ; lookup = startLookup(ctx, c, r.Name, true) {
 		plan, err := prepare(ctx, c, r, lookup, scan)
 		if err != nil {
-			return nil, nil, err
+			return nil, plan, err
 		}
 		client, err := plan.Dial(ctx)
 		r.Wait = limit - time.Since(began)
-		if err == nil || limit == 0 || r.Wait <= 0 || !mayComeBack(err) || sleep(ctx, probePause) != nil {
+		pause, hope := comesBack(err)
+		if err == nil || limit == 0 || r.Wait <= 0 || !hope || sleep(ctx, pause) != nil {
 			return client, plan, err
 		}
 	}
@@ -71,9 +73,26 @@ func unreached(err error) bool {
 	return errors.As(err, &failed) && len(failed.Attempts) > 0 && failed.Attempts[0].Stage == connect.StageDial
 }
 
-// mayComeBack says whether a server that is waited for may answer the next dial:
-// in its first boot cloud-init starts the SSH server anew once it has answered.
-func mayComeBack(err error) bool {
+// comesBack says whether a server that is waited for may answer the next dial, and
+// when: in its first boot cloud-init starts the SSH server anew once it has
+// answered, and behind a jump host a boot can only be followed by dialling.
+func comesBack(err error) (pause time.Duration, hope bool) {
+	var nowhere *NoAddressError
+	var none *NoJumpError
+	if errors.As(err, &nowhere) && errors.As(nowhere.Jump, &none) {
+		return longestPause, slices.ContainsFunc(none.Tried, func(hop HopError) bool { return silentBehind(hop.Err) })
+	}
+	return probePause, mayAnswerAgain(err)
+}
+
+// silentBehind says whether a jump host let one in, and the server behind it does
+// not answer it.
+func silentBehind(err error) bool {
+	var refused *connect.ForwardError
+	return errors.As(err, &refused) && !refused.Prohibited || errors.Is(err, context.DeadlineExceeded)
+}
+
+func mayAnswerAgain(err error) bool {
 	var failed *connect.DialError
 	if !errors.As(err, &failed) || failed.Cause != nil || len(failed.Attempts) == 0 {
 		return false

@@ -138,7 +138,7 @@ func prepare(ctx context.Context, c *Config, r Request, search *lookup, scan fun
 	for _, problem := range p.Problems {
 		var nowhere *NoAddressError
 		if !errors.As(problem, &nowhere) || !p.mayDetour() {
-			return nil, problem
+			return p, problem
 		}
 	}
 	return p, nil

@@ -107,7 +107,7 @@ func (p *process) login(args *sshArgs) (int, error) {
 	})
 	if err != nil {
 		if config != nil {
-			err = &loginError{err: err, config: config, request: request}
+			err = &loginError{err: err, plan: plan, config: config, request: request}
 		}
 		return 0, err
 	}
