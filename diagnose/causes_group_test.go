@@ -91,6 +91,7 @@ func TestGroupCauses(t *testing.T) {
 		{"another protocol", "G5", ruledBy("udp", rule("udp", 22, 22, "")), Certain, []string{"udp/22"}},
 		{"members of a group", "G6", membersKnown(ruledBy("inner", fromMembers(ssh22(""), bastionID))), Certain,
 			[]string{"only from members of security group b0000000", "you come from 198.18.113.1", "dial 10.20.0.97 from a member"}},
+		{"members of a group, by all protocols", "G6", membersKnown(ruledBy("inner", fromMembers(rule("", 0, 0, ""), bastionID))), Certain, nil},
 		{"members, source unknown", "G6", from(ruledBy("inner", fromMembers(ssh22(""), bastionID)), nowhere), Probable, nil},
 		{"a member by its floating IP", "G6", membersKnown(webWith(func(f *Facts) {
 			f.Neutron.Groups[0].Rules = []openstack.SecurityGroupRule{defaultRule()}

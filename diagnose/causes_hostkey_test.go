@@ -77,7 +77,7 @@ func TestHostKeyCauses(t *testing.T) {
 		{"shared, and the login fails for another reason", "H5", accepting(shown, reach.Accept, "openstack-a", "openstack-b"), Possible, []string{"2 other servers"}},
 	})
 	for id, near := range map[string]map[string]*Facts{
-		"H1": {"by the console": showing(shown, reach.HostKeyRefusedError{ByConsole: true, Action: rebuilt}), "replaced unasked": accepting(shown, reach.Replace)},
+		"H1": {"by the console": showing(shown, reach.HostKeyRefusedError{ByConsole: true, Action: rebuilt}), "replaced unasked": accepting(shown, reach.Replace), "known by name only": showing(shown, reach.HostKeyRefusedError{Known: users})},
 		"H2": {"rebuilt": showing(shown, reach.HostKeyRefusedError{Known: users, Action: rebuilt}), "of this server": showing(shown, reach.HostKeyRefusedError{Known: ours})},
 		"H3": {"a login asks": accepting(shown, reach.Ask), "another address works": func() *Facts {
 			f := accepting(shown, reach.Accept)
