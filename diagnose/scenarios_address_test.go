@@ -53,7 +53,7 @@ func addressScenarios() []scenario {
 					s.request.Port = int(all[0].(map[string]any)["external_port"].(float64))
 				}
 			}
-		}},
+		}, mends: runLogin},
 		{cause: "A7", name: "and this machine has none", breaks: func(s *stage) {
 			s.request.Name, s.request.NoJump = "nofip", true
 			port := s.rows("ports", "device_id="+s.Instance("nofip").ID())[0]

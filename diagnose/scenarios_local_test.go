@@ -26,7 +26,10 @@ func localScenarios() []scenario {
 		{cause: "L1", name: "nothing at all", breaks: func(s *stage) {
 			s.env["OS_CLIENT_CONFIG_FILE"], s.env["OS_CLOUD"] = "", ""
 		}},
-		{cause: "L2", name: "a slip in OS_CLOUD", breaks: variable("OS_CLOUD", "dmeo")},
+		{cause: "L2", name: "a slip in OS_CLOUD", breaks: variable("OS_CLOUD", "dmeo"), mends: func(s *stage, fix Fix) {
+			runLogin(s, fix)
+			s.env["OS_CLOUD"] = "demo"
+		}},
 		{cause: "L2", name: "none of several chosen", breaks: variable("OS_CLOUD", "")},
 		{cause: "L3", name: "a tab in YAML", breaks: yaml("clouds:\n\tdemo:\n")},
 		{cause: "L3", name: "a directory in its place", breaks: func(s *stage) {
@@ -59,12 +62,12 @@ func localScenarios() []scenario {
 		{cause: "L9", name: "in the user's other project", breaks: func(s *stage) {
 			s.inject(demo.Fault{Service: "keystone", Joined: "project"})
 			s.request.Name = "lone"
-		}},
+		}, mends: runLogin},
 		{cause: "L10", name: "no such region", breaks: edit("region_name: RegionOne", "region_name: RegionNine")},
 		{cause: "L10", name: "in the other region", breaks: func(s *stage) {
 			s.inject(demo.Fault{Service: "keystone", Joined: "region"})
 			s.request.Name = "lone"
-		}},
+		}, mends: runLogin},
 		{cause: "L11", name: "an unknown authority", breaks: func(s *stage) { s.behindTLS("127.0.0.1:0") }},
 		{cause: "L11", name: "another host's certificate", breaks: func(s *stage) { s.behindTLS("127.0.0.2:0") }},
 		{cause: "L11", name: "https where http is spoken", breaks: edit("http://", "https://")},

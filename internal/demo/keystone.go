@@ -180,7 +180,8 @@ func (c *Cloud) sharesWithOther(what string) bool {
 // homeOf is the cloud whose project a token is asked for.
 func (c *Cloud) homeOf(scope any) *Cloud {
 	o, _ := scope.(object)
-	if project, _ := o["project"].(object); c.sharesWithOther("project") && project["id"] == c.other.identity.projectID {
+	project, _ := o["project"].(object)
+	if c.sharesWithOther("project") && (project["id"] == c.other.identity.projectID || project["name"] == c.other.name) {
 		return c.other
 	}
 	return c
