@@ -67,6 +67,9 @@ func (d *detour) dial(ctx context.Context) (net.Conn, error) {
 		}
 		none.Tried = append(none.Tried, HopError{Host: jump.Server.Name, Err: failed})
 		err = none
+		if d.plan.request.Wait > 0 && silentBehind(failed) { // it is the server that is waited for
+			break
+		}
 	}
 	d.err = err
 	return nil, err

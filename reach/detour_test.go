@@ -59,6 +59,25 @@ func TestDetourFromMemoryWhereSilent(t *testing.T) {
 	}
 }
 
+// A server that is waited for may start its SSH server behind a jump host: nobody
+// else can see that.
+func TestDetourWaits(t *testing.T) {
+	cloud := startDemo(t)
+	refuse, healthy := demo.SSHRefuse, demo.SSHHealthy
+	inject(t, cloud, demo.Fault{Instance: "nofip", SSH: &refuse})
+	var nowhere *NoAddressError
+	if _, err := newLogin(t, cloud).try(t, Request{Name: "nofip"}); !errors.As(err, &nowhere) {
+		t.Fatalf("not waited for: %v", err)
+	}
+	up := time.AfterFunc(time.Second, func() { inject(t, cloud, demo.Fault{Instance: "nofip", SSH: &healthy}) })
+	defer up.Stop()
+	l := newLogin(t, cloud)
+	l.open(t, Request{Name: "nofip", Wait: 30 * time.Second})
+	if took := time.Since(l.began); took < time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
 func TestHurry(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -60,7 +60,7 @@ func open(ctx context.Context, c *Config, r Request, lookup *lookup) (*connect.C
 		client, err := plan.Dial(ctx)
 		r.Wait = limit - time.Since(began)
 		pause, hope := comesBack(err)
-		if err == nil || limit == 0 || r.Wait <= 0 || !hope || sleep(ctx, pause) != nil {
+		if err == nil || limit == 0 || r.Wait <= 0 || !hope || sleep(ctx, min(pause, r.Wait)) != nil {
 			return client, plan, err
 		}
 	}
