@@ -50,17 +50,20 @@ func (c *Client) refusal(err error) error {
 	if !errors.As(err, &api) {
 		return err
 	}
-	switch api.Status {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		return &AuthError{
-			Cloud:     c.cloud.Name,
-			AuthType:  c.cloud.Auth.Type,
-			Status:    api.Status,
-			Message:   api.Message,
-			RequestID: api.RequestID,
-		}
+	switch {
+	case api.Status == http.StatusBadRequest, api.Status == http.StatusUnauthorized, api.Status == http.StatusForbidden:
+	case api.Status == http.StatusNotFound && c.cloud.Auth.Type == AuthApplicationCredential && api.Message != "":
+		// so keystone answers for one that was deleted (ApplicationCredentialNotFound)
+	default:
+		return err
 	}
-	return err
+	return &AuthError{
+		Cloud:     c.cloud.Name,
+		AuthType:  c.cloud.Auth.Type,
+		Status:    api.Status,
+		Message:   api.Message,
+		RequestID: api.RequestID,
+	}
 }
 
 func sessionFrom(result tokens.CreateResult) (*session, error) {

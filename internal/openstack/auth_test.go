@@ -133,6 +133,17 @@ func TestRefusedLogin(t *testing.T) {
 	if f.tokens() != 1 {
 		t.Errorf("%d requests: a refusal is not repeated", f.tokens())
 	}
+	const gone = "Could not find Application Credential: 5d00."
+	f.on("/v3/auth/tokens", says(404, `{"error": {"message": "`+gone+`"}}`))
+	deleted := f.cloud()
+	deleted.Auth = Auth{Type: AuthApplicationCredential, ApplicationCredentialID: "5d00", ApplicationCredentialSecret: "x"}
+	want = &AuthError{Cloud: "fake", AuthType: AuthApplicationCredential, Status: 404, Message: gone}
+	if _, err := Connect(context.Background(), deleted, ClientOptions{}); !sameFacts(err, want) {
+		t.Errorf("got %#v", err)
+	}
+	if _, err := Connect(context.Background(), f.cloud(), ClientOptions{}); !sameFacts(err, &APIError{Service: "identity", Status: 404, Message: gone}) {
+		t.Errorf("got %#v", err)
+	}
 	f.on("/v3/auth/tokens", says(500, `{"error": {"message": "boom"}}`))
 	if _, err := Connect(context.Background(), f.cloud(), ClientOptions{}); !sameFacts(err, &APIError{Service: "identity", Status: 500, Message: "boom"}) {
 		t.Errorf("got %#v", err)

@@ -21,9 +21,10 @@ type Options struct {
 
 // Cloud is one cloud of the configuration, in one region, fully merged.
 type Cloud struct {
-	Name      string // as in clouds.yaml; "envvars" for a cloud made of OS_* variables
-	Region    string // "" takes the first one of the catalog
-	Interface string // "public", "internal" or "admin"
+	Name      string   // as in clouds.yaml; "envvars" for a cloud made of OS_* variables
+	Region    string   // "" takes the first one of the catalog
+	Regions   []string // that its entry lists: no other can be asked for; none: any can
+	Interface string   // "public", "internal" or "admin"
 	AuthURL   string
 	Auth      Auth
 	TLS       TLS

@@ -193,13 +193,13 @@ func (c *configuration) merged(name string) (tree, error) {
 		return nil, err
 	}
 	all := update(profile, own)
-	region, values, err := c.region(name, all, own)
+	chosen, listed, err := c.region(name, all, own)
 	if err != nil {
 		return nil, err
 	}
-	all = update(all, values)
-	delete(all, "regions")
-	all["region_name"] = region
+	all = update(all, chosen.values)
+	all["regions"] = listed
+	all["region_name"] = chosen.name
 	if iface := c.override(c.options.Interface, "OS_INTERFACE"); iface != "" {
 		all["interface"] = iface
 	}

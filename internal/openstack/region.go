@@ -13,10 +13,10 @@ type region struct {
 	values tree
 }
 
-// region decides the region and gives its own settings. Where clouds.yaml lists
-// regions the first is the default and others do not exist; where it lists none
-// any name will do.
-func (c *configuration) region(name string, all, own tree) (string, tree, error) {
+// region decides the region, and gives the names of those that the cloud's entry
+// lists. The first of these is the default and others do not exist; where it
+// lists none any name will do.
+func (c *configuration) region(name string, all, own tree) (chosen region, listed []any, err error) {
 	wanted := c.override(c.options.Region, "OS_REGION_NAME")
 	settings := all
 	if own["regions"] == nil && own["region_name"] != nil {
@@ -24,22 +24,24 @@ func (c *configuration) region(name string, all, own tree) (string, tree, error)
 	}
 	known, err := regions(settings)
 	if err != nil {
-		return "", nil, &ConfigError{File: c.file, Key: "clouds." + name + ".regions", Err: err}
+		return region{}, nil, &ConfigError{File: c.file, Key: "clouds." + name + ".regions", Err: err}
 	}
 	if len(known) == 0 {
-		return wanted, nil, nil
-	}
-	if wanted == "" {
-		return known[0].name, known[0].values, nil
+		return region{name: wanted}, nil, nil
 	}
 	var names []string
 	for _, r := range known {
-		if r.name == wanted {
-			return r.name, r.values, nil
-		}
-		names = append(names, r.name)
+		names, listed = append(names, r.name), append(listed, r.name)
 	}
-	return "", nil, &UnknownRegionError{Cloud: name, Region: wanted, Regions: names}
+	if wanted == "" {
+		return known[0], listed, nil
+	}
+	for _, r := range known {
+		if r.name == wanted {
+			return r, listed, nil
+		}
+	}
+	return region{}, nil, &UnknownRegionError{Cloud: name, Region: wanted, Regions: names}
 }
 
 // regions reads `regions:`, or the older forms of region_name: a list, or

@@ -68,12 +68,24 @@ func (s *settings) path(key string) string {
 	return s.options.absolute(path)
 }
 
+// regions are the names that merged has left of them.
+func (s *settings) regions() (names []string) {
+	listed, _ := s.values["regions"].([]any)
+	for _, item := range listed {
+		if name, ok := item.(string); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // cloud reads merged settings.
 func (c *configuration) cloud(name string, merged tree) (*Cloud, error) {
 	s := &settings{cloud: name, values: merged, options: c.options}
 	cloud := &Cloud{
 		Name:      name,
 		Region:    s.text("region_name"),
+		Regions:   s.regions(),
 		Interface: s.iface("interface"),
 		TLS:       s.tls(),
 		Networks:  s.networks(),
