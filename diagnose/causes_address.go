@@ -111,7 +111,7 @@ func (f *Facts) fixed() []netip.Addr {
 
 func findNoInterface(f *Facts) *Finding {
 	server := f.Nova.Server
-	if server == nil || f.Phase < Addressed || f.Neutron.Missing != nil || slices.Contains([]string{"BUILD", "SHELVED_OFFLOADED", "DELETED", "SOFT_DELETED"}, server.Status) || len(f.fixed()) > 0 || len(f.Way.Candidates) > 0 || f.gap("addresses") {
+	if server == nil || f.Phase < Addressed || f.Neutron.Missing != nil || slices.Contains([]string{"BUILD", "ERROR", "SHELVED_OFFLOADED", "DELETED", "SOFT_DELETED"}, server.Status) || len(f.fixed()) > 0 || len(f.Way.Candidates) > 0 || f.gap("addresses") {
 		return nil
 	}
 	found := &Finding{Confidence: Certain, What: server.Name + " has no port on any network", Fix: Fix{Command: "openstack server add network " + server.ID + " NETWORK"}}

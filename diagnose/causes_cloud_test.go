@@ -103,6 +103,8 @@ func TestLocalCauses(t *testing.T) {
 		{"unscoped", "L8", signIn(&openstack.UnscopedError{Cloud: "demo"}), Certain, []string{"project_name"}},
 		{"other project", "L9", elsewhere(Elsewhere{Project: "lab two"}), Certain, []string{"osssh --os-project-name 'lab two' web"}},
 		{"other region", "L10", elsewhere(Elsewhere{Region: "R2"}), Certain, []string{"osssh --os-region-name R2 web"}},
+		{"a region that clouds.yaml does not list", "L10", &Facts{Setup: Setup{Cloud: "c", Regions: []string{"R9"},
+			SignIn: &openstack.ServiceMissingError{Service: "compute", Region: "R9", Regions: []string{"R1"}, RegionUnknown: true}}}, Certain, []string{`region_name: R1 in the entry of cloud "c"`}},
 		{"no such region", "L10", signIn(&openstack.ServiceMissingError{Service: "compute", Region: "R9", Regions: []string{"R1"}, RegionUnknown: true}), Certain, []string{"--os-region-name R1 web"}},
 		{"expired certificate", "L11", signIn(expired), Certain, []string{"2026-01-02"}},
 		{"unknown authority", "L11", signIn(&openstack.UnreachableError{URL: "https://c", Err: x509.UnknownAuthorityError{}}), Certain, []string{"cacert"}},

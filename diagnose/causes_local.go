@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -282,7 +283,7 @@ func findWrongRegion(f *Facts) *Finding {
 		found := &Finding{Confidence: Certain, What: missing.Error(), Fix: Fix{Words: "--os-interface public, internal or admin"}}
 		for _, region := range missing.Regions {
 			if region != missing.Region {
-				found.Fix = Fix{Command: fmt.Sprintf("osssh --os-region-name %s %s", terminal.Quote(region), terminal.Quote(f.Name))}
+				found.Fix = f.inRegion(region)
 				break
 			}
 		}
@@ -305,11 +306,20 @@ func findWrongRegion(f *Facts) *Finding {
 				Confidence: Certain,
 				What:       fmt.Sprintf("server %s is in region %s", f.Name, place.Region),
 				Evidence:   []string{fmt.Sprintf("server %s, %s, in region %s", place.Server.ID, place.Server.Status, place.Region)},
-				Fix:        Fix{Command: fmt.Sprintf("osssh --os-region-name %s %s", terminal.Quote(place.Region), terminal.Quote(f.Name))},
+				Fix:        f.inRegion(place.Region),
 			}
 		}
 	}
 	return nil
+}
+
+// inRegion asks another region. One that clouds.yaml does not list must be
+// written there first.
+func (f *Facts) inRegion(region string) Fix {
+	if len(f.Setup.Regions) > 0 && !slices.Contains(f.Setup.Regions, region) {
+		return Fix{Words: fmt.Sprintf("region_name: %s in the entry of cloud %q in clouds.yaml", region, f.Setup.Cloud)}
+	}
+	return Fix{Command: fmt.Sprintf("osssh --os-region-name %s %s", terminal.Quote(region), terminal.Quote(f.Name))}
 }
 
 func findTLS(f *Facts) *Finding {

@@ -54,6 +54,7 @@ type Setup struct {
 	SignIn    error  // keystone's refusal, or why it was not reached
 	Cloud     string // its name in clouds.yaml
 	Region    string
+	Regions   []string // that clouds.yaml lists for it: no other can be asked for; none: any can
 	Interface string
 	AuthURL   string
 	AuthType  openstack.AuthType

@@ -44,6 +44,7 @@ func Gather(ctx context.Context, c Config, r reach.Request, progress func(*Facts
 	g.facts = Facts{At: time.Now(), Name: r.Name, User: r.User, Setup: c.Setup}
 	if r.Settings != nil {
 		g.facts.User = cmp.Or(r.User, r.Settings.User())
+		g.facts.Port = cmp.Or(r.Port, r.Settings.Port())
 		g.facts.Way.Batch = r.Settings.BatchMode()
 	}
 	if c.Reach != nil && r.Settings != nil {
@@ -163,7 +164,7 @@ func (g *gathering) signIn() *openstack.Client {
 	cloud := g.config.Cloud
 	g.note(func(f *Facts) {
 		s := &f.Setup
-		s.Cloud, s.Region, s.Interface = cloud.Name, cloud.Region, cloud.Interface
+		s.Cloud, s.Region, s.Regions, s.Interface = cloud.Name, cloud.Region, cloud.Regions, cloud.Interface
 		s.AuthURL, s.AuthType, s.Local = cloud.AuthURL, cloud.Auth.Type, g.config.Local
 	})
 	ctx, end := context.WithTimeoutCause(g.ctx, signInPatience,
