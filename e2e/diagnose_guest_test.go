@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,35 +19,44 @@ import (
 	"time"
 )
 
-// remember keeps what scenarios change of the guest's files.
+// remember keeps the guest's files and what its console shows.
 func (g *guest) remember() (err error) {
-	for path, into := range g.files() {
+	paths, err := filepath.Glob(filepath.Join(g.dir(), "*"))
+	if err != nil {
+		return err
+	}
+	g.kept = map[string][]byte{}
+	for _, path := range append(paths, g.console()) {
+		if filepath.Ext(path) == ".pid" || filepath.Base(path) == "sshd.log" {
+			continue
+		}
 		data, e := os.ReadFile(path)
-		*into, err = data, errors.Join(err, e)
+		g.kept[path], err = data, errors.Join(err, e)
 	}
 	return err
 }
 
-func (g *guest) files() map[string]*[]byte {
-	return map[string]*[]byte{
-		filepath.Join(g.dir(), "sshd_config"):              &g.config,
-		filepath.Join(g.dir(), "authorized_keys."+whyUser): &g.keys,
-		filepath.Join(g.dir(), "authorized_keys.root"):     &g.rootKeys,
-		filepath.Join(g.dir(), "ssh_host_ed25519_key"):     &g.host,
-		g.console(): &g.log,
+// restore writes back the files that a scenario has changed.
+func (g *guest) restore() (err error) {
+	for path, was := range g.kept {
+		if is, e := os.ReadFile(path); e != nil || !bytes.Equal(is, was) {
+			err = errors.Join(err, os.WriteFile(path, was, 0o600))
+		}
 	}
+	return err
 }
 
 // heal makes sure that the guest is as it was, after a scenario has been undone.
-func (g *guest) heal(ctx context.Context) (err error) {
-	for path, was := range g.files() {
-		data, e := os.ReadFile(path)
-		if e == nil && string(data) != string(*was) {
-			e = os.WriteFile(path, *was, 0o600)
-		}
-		err = errors.Join(err, e)
+// Where it does not answer what serves it is started anew: its server, its port,
+// its floating IP.
+func (g *guest) heal(ctx context.Context) error {
+	if err := g.restore(); err != nil {
+		return err
 	}
-	return errors.Join(err, g.answers(ctx))
+	if g.answers(ctx) == nil {
+		return nil
+	}
+	return errors.Join(g.restart(ctx), g.readdress(ctx), g.answers(ctx))
 }
 
 // sshd is how a guest's SSH server is to run in place of what the boot started.
@@ -91,7 +101,7 @@ func (g *guest) configured(options []string) []byte {
 		replaced[name] = true
 	}
 	lines := append([]string{}, options...)
-	for line := range strings.Lines(string(g.config)) {
+	for line := range strings.Lines(string(g.kept[filepath.Join(g.dir(), "sshd_config")])) {
 		if name, _, _ := strings.Cut(line, " "); !replaced[name] {
 			lines = append(lines, strings.TrimRight(line, "\n"))
 		}
@@ -154,7 +164,8 @@ func (s *scene) deaf(ctx context.Context) error {
 // prints gives the guest's console another text; what is not said of it the boot
 // has printed.
 func (s *scene) prints(change func(string) string) error {
-	path, was := s.guest.console(), s.guest.log
+	path := s.guest.console()
+	was := s.guest.kept[path]
 	s.undo(func(context.Context) error { return os.WriteFile(path, was, 0o644) })
 	return os.WriteFile(path, []byte(change(string(was))), 0o644)
 }

@@ -46,16 +46,14 @@ type guests struct {
 
 // guest is a server behind a router of its own, by a floating IP.
 type guest struct {
-	demo                              *api
-	gid                               uint32
-	name, id                          string
-	network, subnet, router, group    string
-	port, floating                    string
-	fixed, address                    netip.Addr // the latter is the floating IP
-	beside, besidePort                string     // another server on the same network, without a floating IP
-	besideName                        string
-	besideFixed                       netip.Addr
-	config, log, keys, rootKeys, host []byte // as the boot left them: sshd_config, console, authorized keys, host key
+	demo                           *api
+	gid                            uint32
+	name, id                       string
+	network, subnet, router, group string // ids, as are these
+	port, floating                 string
+	fixed, address                 netip.Addr // the latter is the floating IP
+	besideName, beside, besidePort string     // another server on the same network, without a floating IP
+	kept                           map[string][]byte
 }
 
 func (g *guest) namespace() string { return "vm-" + g.id }
@@ -323,7 +321,7 @@ func (w *guests) bootGuest(ctx context.Context, g *guest, cidr string) (err erro
 	if g.id, err = w.bootServer(ctx, g, g.name); err != nil {
 		return err
 	}
-	if g.besidePort, g.besideFixed, err = w.portOf(ctx, g.beside); err != nil {
+	if g.besidePort, _, err = w.portOf(ctx, g.beside); err != nil {
 		return err
 	}
 	if g.port, g.fixed, err = w.portOf(ctx, g.id); err != nil {

@@ -43,12 +43,12 @@ func serverScenarios() []scenario {
 			return err
 		}},
 		{id: "S6", what: "no host for its flavor", among: certain, harm: noHost},
-		{id: "S7", what: "stopped", quick: true, among: certain, fix: byLogin, harm: state2("os-stop", "SHUTOFF", "os-start")},
-		{id: "S8", what: "paused", quick: true, among: certain, fix: byLogin, harm: state2("pause", "PAUSED", "unpause")},
-		{id: "S8", what: "suspended", among: certain, fix: byLogin, harm: state2("suspend", "SUSPENDED", "resume")},
-		{id: "S9", what: "shelved", among: certain, fix: byLogin, harm: state2("shelve", "SHELVED_OFFLOADED", "unshelve")},
+		{id: "S7", what: "stopped", quick: true, among: certain, fix: byLogin, harm: inStatus("os-stop", "SHUTOFF", "os-start")},
+		{id: "S8", what: "paused", quick: true, among: certain, fix: byLogin, harm: inStatus("pause", "PAUSED", "unpause")},
+		{id: "S8", what: "suspended", among: certain, fix: byLogin, harm: inStatus("suspend", "SUSPENDED", "resume")},
+		{id: "S9", what: "shelved", among: certain, harm: inStatus("shelve", "SHELVED_OFFLOADED", "unshelve")},
 		{id: "S10", what: "rescued", among: certain, harm: func(ctx context.Context, s *scene) error {
-			if err := state2("rescue", "RESCUE", "unrescue")(ctx, s); err != nil {
+			if err := inStatus("rescue", "RESCUE", "unrescue")(ctx, s); err != nil {
 				return err
 			}
 			// the rescue system has host keys of its own, and another user
@@ -60,8 +60,8 @@ func serverScenarios() []scenario {
 	}
 }
 
-// state2 brings the guest into another state, from which an action leads back.
-func state2(action, status, back string) func(context.Context, *scene) error {
+// inStatus brings the guest into another state, from which an action leads back.
+func inStatus(action, status, back string) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
 		s.undo(func(ctx context.Context) error {
 			var answer map[string]object
@@ -72,8 +72,12 @@ func state2(action, status, back string) func(context.Context, *scene) error {
 			if err == nil {
 				err = s.demo.await(ctx, s.guest.id, "ACTIVE")
 			}
-			return errors.Join(err, s.guest.remember()) // a new disk has new keys
+			// this cloud's machines lose their keys while they are shelved
+			return errors.Join(err, s.guest.restore(), s.guest.restart(ctx))
 		})
+		if err := s.logIn(ctx); err != nil { // a restarted guest prints no host keys: it is known from before
+			return err
+		}
 		var argument any
 		if action == "rescue" {
 			argument = object{}

@@ -88,7 +88,7 @@ func withEtc(file string, change func(string) string) func(context.Context, *sce
 func hostKeyScenarios() []scenario {
 	return []scenario{
 		{id: "H1", what: "rebuilt, and the console tells nothing", among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
-			if err := s.logIn(ctx); err != nil {
+			if err := s.logIn(ctx); err != nil { // it is known from then on
 				return err
 			}
 			if err := s.demo.act(ctx, s.guest.id, "rebuild", object{"imageRef": s.image}); err != nil {
@@ -133,7 +133,7 @@ func hostKeyScenarios() []scenario {
 
 // showConsole prints again what the boot had printed.
 func (s *scene) showConsole(context.Context) error {
-	return os.WriteFile(s.guest.console(), s.guest.log, 0o644)
+	return os.WriteFile(s.guest.console(), s.guest.kept[s.guest.console()], 0o644)
 }
 
 // serveNewKey restarts sshd with a host key of its own.
@@ -281,12 +281,10 @@ func (s *scene) extra(ctx context.Context, as *api, keypair string) (*guest, err
 
 // foreignServer has another user of the project make a server with a keypair of theirs.
 func foreignServer(ctx context.Context, s *scene) error {
-	name := whyPrefix + "user"
-	made, err := create(ctx, s.admin.identity, "users", "user", object{"name": name, "password": "realcloud", "domain_id": "default"})
+	made, err := s.makeUser(ctx, whyPrefix+"user")
 	if err != nil {
 		return err
 	}
-	s.undo(func(ctx context.Context) error { return remove(ctx, s.admin.identity, "users/"+id(made)) })
 	project, err := only(ctx, s.admin.identity, "projects", "demo")
 	if err != nil {
 		return err
@@ -296,7 +294,7 @@ func foreignServer(ctx context.Context, s *scene) error {
 	}
 	cloud, _ := connectAs(ctx, s.t, "demo")
 	other := *cloud
-	other.Auth.Username = name
+	other.Auth.Username = text(made, "name")
 	as, err := newAPI(ctx, &other)
 	if err != nil {
 		return err

@@ -64,6 +64,9 @@ func TestWhy(t *testing.T) {
 	}
 	began := time.Now()
 	w := newGuests(ctx, t, os.Getenv("OSSSH_WHY_KEEP") != "")
+	if ctx.Err() != nil {
+		t.Fatal(context.Cause(ctx))
+	}
 	t.Logf("%d servers after %.0f s", 2*len(w.guests), time.Since(began).Seconds())
 
 	queue := make(chan scenario, len(chosen))
@@ -76,6 +79,9 @@ func TestWhy(t *testing.T) {
 	for _, g := range w.guests {
 		workers.Go(func() {
 			for s := range queue {
+				if ctx.Err() != nil {
+					continue
+				}
 				t.Run(strings.ReplaceAll(s.id+" "+s.what, " ", "_"), func(t *testing.T) { w.try(ctx, t, g, s, &table) })
 			}
 		})
@@ -158,8 +164,14 @@ func (w *guests) try(ctx context.Context, t *testing.T, g *guest, play scenario,
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !play.named(found) && took > slow {
+		t.Logf("named %v after %.1f s: once more, for the machine is busy and APIs do not answer in time", found.named(), took.Seconds())
+		if found, took, err = s.why(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	named := found.named()
-	if at := slices.Index(named, play.id); at < 0 || at >= play.among {
+	if !play.named(found) {
 		table.add(play.id, append(named, found.Outcome)[0])
 		t.Errorf("named %v (%s, %.1f s), not %s first of %d\n%s", named, found.Outcome, took.Seconds(), play.id, play.among, found.words())
 		return
@@ -169,6 +181,16 @@ func (w *guests) try(ctx context.Context, t *testing.T, g *guest, play scenario,
 	if err := s.mend(ctx, play, found); err != nil {
 		t.Errorf("mending it: %v\n%s", err, found.words())
 	}
+}
+
+// slow is how long a diagnosis takes that has waited for an API in vain: it waits
+// 6 seconds at most.
+const slow = 5500 * time.Millisecond
+
+// named says whether the cause is named first, or among the first ones.
+func (s scenario) named(d *diagnosis) bool {
+	at := slices.Index(d.named(), s.id)
+	return at >= 0 && at < s.among
 }
 
 // words are the causes in one line each.
