@@ -33,6 +33,17 @@ func TestDetourByGivenKey(t *testing.T) {
 	}
 }
 
+// Where keypairs may not be read, a key file of a keypair's name is tried.
+func TestDetourWithoutKeypairs(t *testing.T) {
+	cloud := startDemo(t)
+	inject(t, cloud, demo.Fault{Service: "nova", Path: "/v2.1/os-keypairs", Status: 403})
+	l := newLogin(t, cloud)
+	l.open(t, Request{Name: "inner"})
+	if !slices.Contains(l.noted(), Jumped) {
+		t.Errorf("notes: %v", l.noted())
+	}
+}
+
 // A remembered jump host that takes connections and says nothing costs two
 // tries of its ConnectTimeout, and is not the first to be tried again.
 func TestDetourFromMemoryWhereSilent(t *testing.T) {

@@ -57,7 +57,7 @@ func (p *Plan) Jumps(ctx context.Context) ([]Jump, error) {
 }
 
 // gatherJumpFacts asks for what the choice rests on. What may not be read makes
-// rules uncertain, and is no error.
+// rules uncertain, or leaves only names to know keys by, and is no error.
 func (p *Plan) gatherJumpFacts(ctx context.Context, client *openstack.Client) (jumpFacts, error) {
 	f := jumpFacts{port: resolve.SSHPort(p.Server, p.request.Port), source: p.config.sourceFor,
 		from: resolve.Preferences{Cloud: p.config.Cloud, Local: p.config.Local, Family: p.request.Family}}
@@ -76,14 +76,11 @@ func (p *Plan) gatherJumpFacts(ctx context.Context, client *openstack.Client) (j
 			ports = append(ports, n.Ways.Ports...)
 		}
 		f.groups, f.facts, err = gatherRules(asked, client, ports)
-		if openstack.IsForbidden(err) || openstack.IsNotFound(err) {
-			return nil
-		}
-		return err
+		return unlessUnreadable(err)
 	})
 	asking.Go(func() error {
 		keypairs, err := client.Keypairs(asked)
-		if err != nil {
+		if unlessUnreadable(err) != nil {
 			return err
 		}
 		index, err := p.scan()
@@ -93,6 +90,13 @@ func (p *Plan) gatherJumpFacts(ctx context.Context, client *openstack.Client) (j
 		return err
 	})
 	return f, asking.Wait()
+}
+
+func unlessUnreadable(err error) error {
+	if openstack.IsForbidden(err) || openstack.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // gatherRules asks for the groups of ports, and what their rules refer to.
