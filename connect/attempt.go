@@ -204,11 +204,11 @@ func (a *attempt) fail(err error) error {
 // then what a callback said, for each of them makes the errors after it.
 func (a *attempt) explain(err error, expired bool) error {
 	if a.ctx.Err() != nil {
-		return context.Cause(a.ctx)
+		return late(err, context.Cause(a.ctx))
 	}
 	stage := a.reached()
 	if expired {
-		return &TimeoutError{Stage: stage, After: a.race.cfg.HandshakeTimeout}
+		return late(err, &TimeoutError{Stage: stage, After: a.race.cfg.HandshakeTimeout})
 	}
 	var timeout net.Error
 	if stage == StageDial && errors.As(err, &timeout) && timeout.Timeout() && !isErrno(err) {
@@ -228,6 +228,17 @@ func (a *attempt) explain(err error, expired bool) error {
 		return a.login.refused(a.race.cfg.User, plain(err))
 	}
 	return plain(err)
+}
+
+// late is why an attempt was given up, with what the peer had said by then in
+// place of its identification.
+func late(err, why error) error {
+	var banner *BannerError
+	var timeout *TimeoutError
+	if errors.As(err, &banner) && banner.Text != "" && errors.As(why, &timeout) {
+		return &BannerError{Text: banner.Text, Err: why}
+	}
+	return why
 }
 
 // isErrno says whether the kernel itself gave up, as with ETIMEDOUT.

@@ -83,8 +83,9 @@ func TestDialKeepsEveryFailure(t *testing.T) {
 		listen(t, func(c net.Conn) { io.WriteString(c, "Not allowed at this time\r\n") }),
 		listen(t, func(c net.Conn) { io.WriteString(c, "SSH-2.0-x\r\n"); silent(c) }),
 		listen(t, silent),
+		listen(t, func(c net.Conn) { io.WriteString(c, "220 mail ESMTP\r\n"); silent(c) }),
 	}, cfg)
-	attempts := failedDial(t, err, StageDial, StageBanner, StageKeyExchange, StageBanner)
+	attempts := failedDial(t, err, StageDial, StageBanner, StageKeyExchange, StageBanner, StageBanner)
 	if !errors.Is(attempts[0].Err, syscall.ECONNREFUSED) {
 		t.Errorf("refused: %v", attempts[0].Err)
 	}
@@ -97,6 +98,9 @@ func TestDialKeepsEveryFailure(t *testing.T) {
 		if !errors.As(a.Err, &timeout) || timeout.Stage != a.Stage || timeout.After != cfg.HandshakeTimeout {
 			t.Errorf("silent: %v", a.Err)
 		}
+	}
+	if !errors.As(attempts[4].Err, &banner) || banner.Text != "220 mail ESMTP\n" {
+		t.Errorf("another protocol: %v", attempts[4].Err)
 	}
 }
 

@@ -214,11 +214,13 @@ func findRefused(f *Facts) *Finding {
 		Evidence:   []string{fmt.Sprintf("connection refused after %s", roundly(p.Took))},
 		Fix:        Fix{Words: "start sshd in the guest, by its console"},
 	}
-	port := p.Candidate.Inside.Port()
 	if server := f.Nova.Server; server != nil {
 		found.Fix.Command = "openstack console log show " + server.ID
-		if port != 0 && port != 22 {
-			found.Fix = Fix{Command: "osssh -p 22 " + terminal.Quote(f.Name), Words: fmt.Sprintf("if sshd listens on 22, not on %d", port)}
+	}
+	if port := f.anotherPort(p); port != 0 {
+		found.Fix = Fix{
+			Command: fmt.Sprintf("osssh -p %d %s", port, terminal.Quote(f.Name)),
+			Words:   fmt.Sprintf("if sshd listens on %d, not on %d", port, p.Candidate.Inside.Port()),
 		}
 	}
 	if p.Candidate.Kind == resolve.KindForwarding {
@@ -230,6 +232,21 @@ func findRefused(f *Facts) *Finding {
 		found.Evidence = append(found.Evidence, "the console tells why")
 	}
 	return found
+}
+
+// anotherPort is where else sshd is likely to listen than at the port that was
+// dialled: where the server's metadata has it, else at 22. 0: nowhere.
+func (f *Facts) anotherPort(p *Probe) int {
+	dialled := int(p.Candidate.Inside.Port())
+	if dialled == 0 || f.Nova.Server == nil {
+		return 0
+	}
+	for _, port := range []int{resolve.SSHPort(*f.Nova.Server, 0), 22} {
+		if port != dialled {
+			return port
+		}
+	}
+	return 0
 }
 
 // youngBoot is how long after its launch a server's SSH may be on its way:
@@ -296,7 +313,7 @@ func findHostUnreachable(f *Facts) *Finding {
 
 func findNoBanner(f *Facts) *Finding {
 	p := f.foremost()
-	if p == nil || !p.timedOut(connect.StageBanner) {
+	if _, banner := f.badBanner(); p == nil || banner != nil || !p.timedOut(connect.StageBanner) {
 		return nil
 	}
 	found := &Finding{
@@ -384,8 +401,8 @@ func findNotSSH(f *Facts) *Finding {
 		found.Fix = Fix{Words: "it needs an sshd that speaks SSH 2"}
 		return found
 	}
-	if port := p.Candidate.Inside.Port(); port != 0 && port != 22 {
-		found.Fix = Fix{Command: "osssh -p 22 " + terminal.Quote(f.Name), Words: "or the port that sshd listens on"}
+	if port := f.anotherPort(p); port != 0 {
+		found.Fix = Fix{Command: fmt.Sprintf("osssh -p %d %s", port, terminal.Quote(f.Name)), Words: "or the port that sshd listens on"}
 	}
 	return found
 }

@@ -32,8 +32,13 @@ type world struct {
 // newWorld brings one up. Such tests mostly wait: they run beside one another.
 func newWorld(t *testing.T, faults ...demo.Fault) *world {
 	t.Helper()
+	return startWorld(t, demo.Options{Faults: faults})
+}
+
+func startWorld(t *testing.T, options demo.Options) *world {
+	t.Helper()
 	t.Parallel()
-	cloud, err := demo.Start(t.Context(), demo.Options{Faults: faults})
+	cloud, err := demo.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

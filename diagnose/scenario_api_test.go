@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"osssh/internal/demo"
 )
@@ -45,6 +46,15 @@ func (s *stage) call(method, path, body string) map[string]any {
 		}
 	}
 	return decoded
+}
+
+func encode(t *testing.T, body any) string {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (s *stage) send(method, url, token, body string) *http.Response {
@@ -99,11 +109,7 @@ func (s *stage) group(server, name string, rules ...map[string]any) string {
 	id := made["security_group"].(map[string]any)["id"].(string)
 	for _, rule := range rules {
 		rule["security_group_id"], rule["direction"] = id, "ingress"
-		body, err := json.Marshal(map[string]any{"security_group_rule": rule})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		s.call(http.MethodPost, "/networking/v2.0/security-group-rules", string(body))
+		s.call(http.MethodPost, "/networking/v2.0/security-group-rules", encode(s.t, map[string]any{"security_group_rule": rule}))
 	}
 	s.record("ports/"+server, map[string]any{"security_groups": []any{id}})
 	return id

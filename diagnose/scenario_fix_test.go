@@ -80,6 +80,7 @@ func (s *stage) shell(command string) {
 	switch {
 	case strings.HasPrefix(command, "osssh allow "):
 		command += " --yes"
+	case strings.HasPrefix(command, "osssh key "):
 	case strings.HasPrefix(command, "osssh "):
 		// a second boot prints no host keys
 		command += " -o StrictHostKeyChecking=accept-new true"

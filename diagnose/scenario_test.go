@@ -30,12 +30,18 @@ type scenario struct {
 	// mends runs the printed fix, after which a login works. nil: it is not safe
 	// to run, or nothing that is typed mends it.
 	mends func(*stage, Fix)
+	// sshd: real ones answer in the instances, see stage.configure.
+	sshd bool
+	// beside: it stops no login, and is told beside one that works.
+	beside bool
 }
 
 // scenarios are all there are, by the catalogue's parts.
 func scenarios() []scenario {
 	return slices.Concat(
 		localScenarios(), cloudScenarios(), serverScenarios(), addressScenarios(), pathScenarios(), groupScenarios(),
+		twoFaultScenarios(),
+		transportScenarios(), hostKeyScenarios(), userScenarios(), guestScenarios(), sessionScenarios(),
 	)
 }
 
@@ -76,25 +82,29 @@ func (sc scenario) title() string {
 }
 
 func (r *confusion) play(t *testing.T, sc scenario) {
-	s := newStage(t)
+	s := newStage(t, sc.sshd)
 	if sc.breaks != nil {
 		sc.breaks(s)
 	}
 	began := time.Now()
 	f, d := s.diagnose()
 	took := time.Since(began)
-	r.add(sc, d, took)
+	named, outcome := d.Causes, Broken
+	if sc.beside {
+		named, outcome = d.Later, Healthy
+	}
+	r.add(sc, d.Outcome, named, took)
 	if took > patience {
 		t.Errorf("it took %v", took)
 	}
-	place := placeOf(sc.cause, d.Causes)
-	if d.Outcome != Broken || place < 0 || place >= places(sc.cause) {
+	place := placeOf(sc.cause, named)
+	if d.Outcome != outcome || place < 0 || place >= places(sc.cause) {
 		t.Fatalf("%s is not named in its place\n%s", sc.cause, describe(f, d))
 	}
 	if sc.also != "" && (d.Causes[0].Cause.ID != sc.cause || placeOf(sc.also, slices.Concat(d.Causes, d.Later)) < 1) {
 		t.Errorf("%s and %s are not named in this order\n%s", sc.cause, sc.also, describe(f, d))
 	}
-	finding := d.Causes[place]
+	finding := named[place]
 	if finding.What == "" || finding.Fix == (Fix{}) {
 		t.Errorf("it says too little: %+v", finding)
 	}
@@ -156,8 +166,12 @@ type stage struct {
 	adjust   func(*Config)     // the last word
 }
 
-func newStage(t *testing.T) *stage {
-	return &stage{world: newWorld(t), request: reach.Request{Name: "web"}, env: map[string]string{}}
+func newStage(t *testing.T, sshd bool) *stage {
+	options := demo.Options{}
+	if sshd {
+		options.SSHD = writeSSHD(t)
+	}
+	return &stage{world: startWorld(t, options), request: reach.Request{Name: "web"}, env: map[string]string{}}
 }
 
 // diagnose does what the command does.
@@ -250,12 +264,12 @@ type play struct {
 	took                   time.Duration
 }
 
-func (r *confusion) add(sc scenario, d Diagnosis, took time.Duration) {
-	named := d.Outcome.String()
-	if place := placeOf(sc.cause, d.Causes); place >= 0 && place < places(sc.cause) {
+func (r *confusion) add(sc scenario, outcome Outcome, findings []Finding, took time.Duration) {
+	named := outcome.String()
+	if place := placeOf(sc.cause, findings); place >= 0 && place < places(sc.cause) {
 		named = sc.cause
-	} else if len(d.Causes) > 0 {
-		named = d.Causes[0].Cause.ID
+	} else if len(findings) > 0 {
+		named = findings[0].Cause.ID
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -25,13 +25,18 @@ type way struct {
 }
 
 // ways are all ways to the server, best first, the one by a jump host last. There
-// are none as long as no server is found.
+// are none as long as no server is found. The hosts that a user prescribes lead to
+// the best address only.
 func (f *Facts) ways() []way {
 	if f.Nova.Server == nil {
 		return nil
 	}
+	candidates := f.Way.Candidates
+	if f.Way.Proxied {
+		candidates = candidates[:min(len(candidates), 1)]
+	}
 	var all []way
-	for _, candidate := range f.Way.Candidates {
+	for _, candidate := range candidates {
 		all = append(all, f.wayBy(candidate))
 	}
 	if jump := f.Way.Jump; jump != nil {

@@ -28,11 +28,12 @@ const (
 	SSHBacklog        SSHFault = "backlog"          // drops SYNs (Linux), else is silent
 	SSHNewHostKeys    SSHFault = "new-host-keys"    // from now on shows keys that no console told; healthy else
 	SSHNoForward      SSHFault = "no-forward"       // opens no direct-tcpip channel, as with AllowTcpForwarding no
+	SSHOld            SSHFault = "old"              // is OpenSSH 6.6, which takes RSA signatures with SHA-1 only
 	SSHRootMessage    SSHFault = "root-message"     // the image's user is told to log in as "admin", who may; Delay: how long the message stays
 )
 
 var sshFaults = []SSHFault{SSHHealthy, SSHSilent, SSHClose, SSHReset, SSHBlackHole, SSHCloseInKex, SSHBannerEscape, SSHHangAfterAuth,
-	SSHDropMidSession, SSHRefuse, SSHBacklog, SSHNewHostKeys, SSHNoForward, SSHRootMessage}
+	SSHDropMidSession, SSHRefuse, SSHBacklog, SSHNewHostKeys, SSHNoForward, SSHOld, SSHRootMessage}
 
 // Fault is what goes wrong: at an API if Service is set, at an instance if
 // Instance is. Its JSON is what the control endpoint takes; there Delay is a

@@ -181,6 +181,10 @@ func TestSSHFaults(t *testing.T) {
 	if _, err := tryDial(web, "debian", func(b string) error { banner = b; return nil }); err != nil || !strings.Contains(banner, "\x1b]0;") {
 		t.Errorf("banner-escape: %v %q", err, banner)
 	}
+	as(SSHOld)
+	if _, err := tryDial(web, "debian", nil); err != nil { // its key is Ed25519
+		t.Errorf("old: %v", err)
+	}
 	as(SSHHangAfterAuth)
 	hanging := dial(t, web, "debian")
 	opened := make(chan error)

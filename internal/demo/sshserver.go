@@ -94,6 +94,10 @@ func (l *login) config() *ssh.ServerConfig {
 	if l.fault == SSHBannerEscape {
 		config.BannerCallback = func(ssh.ConnMetadata) string { return escapes }
 	}
+	if l.fault == SSHOld {
+		config.ServerVersion = "SSH-2.0-OpenSSH_6.6.1p1"
+		config.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSA, ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256}
+	}
 	for _, k := range l.hostKeys {
 		config.AddHostKey(k.signer)
 	}
