@@ -34,7 +34,7 @@ tools:
 	fi
 
 test: tools
-	$(GO) test -race -tags $(TAGS) $(GOTEST) ./...
+	$(GO) test -race -timeout 30m -tags $(TAGS) $(GOTEST) ./...
 
 # docs/causes.md, from the table of causes.
 docs:
