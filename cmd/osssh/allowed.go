@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"osssh/connect"
+	"osssh/internal/terminal"
 	"osssh/secgroup"
 )
 
@@ -71,7 +72,7 @@ func (p *process) opened(o allowOptions, d *door, from netip.Prefix, done secgro
 	}
 	if !ours || until.IsZero() || o.detach {
 		if p.ctx.Err() != nil {
-			p.ui.notef("the rule stays; osssh revoke %s takes it back", quote(o.name))
+			p.ui.notef("the rule stays; osssh revoke %s takes it back", terminal.Quote(o.name))
 		}
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"osssh/internal/demo"
+	"osssh/internal/terminal"
 )
 
 // demoInstance is the one that the demo logs in to.
@@ -73,7 +74,7 @@ func (p *process) demo(options demo.Options, serve bool, command []string) (err 
 func (p *process) serveDemo(ctx context.Context, cloud *demo.Cloud) error {
 	for _, variable := range cloud.Env() {
 		name, value, _ := strings.Cut(variable, "=")
-		if _, err := fmt.Fprintf(p.stdout, "export %s=%s\n", name, quote(value)); err != nil {
+		if _, err := fmt.Fprintf(p.stdout, "export %s=%s\n", name, terminal.Quote(value)); err != nil {
 			return err
 		}
 	}

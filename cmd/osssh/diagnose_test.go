@@ -17,6 +17,7 @@ import (
 	"osssh/diagnose"
 	"osssh/internal/demo"
 	"osssh/internal/openstack"
+	"osssh/internal/terminal"
 	"osssh/resolve"
 )
 
@@ -240,7 +241,7 @@ func FuzzSplitWords(f *testing.F) {
 	f.Add("web", "it's")
 	f.Add("~/x y", "")
 	f.Fuzz(func(t *testing.T, first, second string) {
-		words, ok := splitWords("osssh " + quote(first) + " " + quote(second))
+		words, ok := splitWords("osssh " + terminal.Quote(first) + " " + terminal.Quote(second))
 		if !ok || !slices.Equal(words, []string{"osssh", first, second}) {
 			t.Errorf("%q %q: %q %v", first, second, words, ok)
 		}

@@ -12,6 +12,7 @@ import (
 	"osssh/connect"
 	"osssh/diagnose"
 	"osssh/internal/openstack"
+	"osssh/internal/terminal"
 	"osssh/reach"
 	"osssh/resolve"
 )
@@ -61,7 +62,7 @@ func (p *process) withCause(w words, name string, x *examination) words {
 		}
 	}
 	if name != "" && (!broken || x.Causes[0].Confidence != diagnose.Certain) {
-		w.more = append(w.more, "osssh why "+quote(name)+" looks closer")
+		w.more = append(w.more, "osssh why "+terminal.Quote(name)+" looks closer")
 	}
 	return w
 }

@@ -91,7 +91,7 @@ func explanations() []func(error) (words, bool) {
 			w.what = fmt.Sprintf("jump host %s: %s", e.Host, w.what)
 			var user *connect.AuthError
 			if errors.As(e.Err, &user) {
-				w.hint = "another user? -J USER@" + quote(e.Host)
+				w.hint = "another user? -J USER@" + terminal.Quote(e.Host)
 			}
 			return w
 		}),
@@ -154,7 +154,7 @@ func explanations() []func(error) (words, bool) {
 
 		// ssh_config
 		on(func(e *sshconfig.PermissionError) words {
-			return words{what: e.Error(), hint: "chmod 600 " + quote(e.Path)}
+			return words{what: e.Error(), hint: "chmod 600 " + terminal.Quote(e.Path)}
 		}),
 
 		// the server
@@ -177,21 +177,21 @@ func explanations() []func(error) (words, bool) {
 		on(func(e *keystore.UnprotectedError) words {
 			return words{
 				what: fmt.Sprintf("%s matches, but others can read it (mode %04o)", e.Path, e.Mode.Perm()),
-				hint: "chmod 600 " + quote(e.Path),
+				hint: "chmod 600 " + terminal.Quote(e.Path),
 			}
 		}),
 		on(func(e *keystore.WrongPassphraseError) words {
 			return words{what: fmt.Sprintf("the passphrase does not open %s", e.Path)}
 		}),
 		on(func(e *keystore.PassphraseMissingError) words {
-			return words{what: fmt.Sprintf("%s needs a passphrase, and none was given", e.Path), hint: "ssh-add " + quote(e.Path)}
+			return words{what: fmt.Sprintf("%s needs a passphrase, and none was given", e.Path), hint: "ssh-add " + terminal.Quote(e.Path)}
 		}),
 
 		// PuTTY
 		on(func(e *ppkTakenError) words {
-			return words{what: e.Error(), hint: "mv " + quote(e.path) + " " + quote(e.path+".old")}
+			return words{what: e.Error(), hint: "mv " + terminal.Quote(e.path) + " " + terminal.Quote(e.path+".old")}
 		}),
-		on(func(e *proxiedError) words { return words{what: e.Error(), hint: "osssh " + quote(e.name)} }),
+		on(func(e *proxiedError) words { return words{what: e.Error(), hint: "osssh " + terminal.Quote(e.name)} }),
 		on(func(e *noPuTTYError) words { return words{what: e.Error(), hint: "apt install putty-tools"} }),
 
 		// the host key
@@ -247,15 +247,4 @@ func reason(err error) string {
 		return "timed out"
 	}
 	return err.Error()
-}
-
-// quote makes a word safe to paste into a POSIX shell.
-func quote(word string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+=~,", r)
-	}
-	if word != "" && word[0] != '~' && strings.IndexFunc(word, func(r rune) bool { return !safe(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

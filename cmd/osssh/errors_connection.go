@@ -24,7 +24,7 @@ func sayHostKeyRefused(e *reach.HostKeyRefusedError) words {
 	if e.ByConsole {
 		return words{
 			what: fmt.Sprintf("%s shows host key %s, which its console does not name: something else may answer at this address", e.Server.Name, presented),
-			hint: "openstack console log show " + quote(e.Server.ID),
+			hint: "openstack console log show " + terminal.Quote(e.Server.ID),
 		}
 	}
 	w := words{what: fmt.Sprintf("the host key of %s has changed to %s", e.Server.Name, presented)}
@@ -39,7 +39,7 @@ func sayHostKeyRefused(e *reach.HostKeyRefusedError) words {
 		if filepath.Base(filepath.Dir(path)) != "osssh" && len(e.Names) > 0 { // a file of the user's
 			name = e.Names[0]
 		}
-		w.hint = fmt.Sprintf("if that is expected: ssh-keygen -R %s -f %s", quote(name), quote(path))
+		w.hint = fmt.Sprintf("if that is expected: ssh-keygen -R %s -f %s", terminal.Quote(name), terminal.Quote(path))
 	}
 	return w
 }

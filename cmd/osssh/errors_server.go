@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"osssh/internal/openstack"
+	"osssh/internal/terminal"
 	"osssh/keystore"
 	"osssh/reach"
 	"osssh/resolve"
@@ -43,16 +44,16 @@ func sayNotFound(e *resolve.NotFoundError) words {
 }
 
 func sayState(e *reach.StateError) words {
-	id := quote(e.Server.ID)
+	id := terminal.Quote(e.Server.ID)
 	w := words{what: fmt.Sprintf("%s is %s", e.Server.Name, e.Server.Status)}
 	if e.Server.Fault != nil {
 		w.what += ": " + e.Server.Fault.Message
 	}
 	switch e.Server.Status {
 	case "BUILD":
-		w.hint = "osssh --wait " + quote(e.Server.Name)
+		w.hint = "osssh --wait " + terminal.Quote(e.Server.Name)
 	case "SHUTOFF", "PAUSED", "SUSPENDED", "SHELVED", "SHELVED_OFFLOADED":
-		w.hint = "osssh --start " + quote(e.Server.Name)
+		w.hint = "osssh --start " + terminal.Quote(e.Server.Name)
 	case "SOFT_DELETED":
 		w.hint = "openstack server restore " + id
 	case "ERROR":
@@ -63,10 +64,10 @@ func sayState(e *reach.StateError) words {
 
 func sayNoAddress(e *reach.NoAddressError) words {
 	if e.Wanted.Given() {
-		return words{what: e.Server.Name + wantedWords(e.Wanted), hint: "osssh resolve " + quote(e.Server.Name)}
+		return words{what: e.Server.Name + wantedWords(e.Wanted), hint: "osssh resolve " + terminal.Quote(e.Server.Name)}
 	}
 	if len(e.Fixed) == 0 {
-		return words{what: fmt.Sprintf("%s has no address at all", e.Server.Name), hint: "openstack server add network " + quote(e.Server.ID) + " NETWORK"}
+		return words{what: fmt.Sprintf("%s has no address at all", e.Server.Name), hint: "openstack server add network " + terminal.Quote(e.Server.ID) + " NETWORK"}
 	}
 	var fixed []string
 	for _, address := range e.Fixed {
@@ -74,14 +75,14 @@ func sayNoAddress(e *reach.NoAddressError) words {
 	}
 	w := words{
 		what: fmt.Sprintf("%s has no address that can be reached from here, only %s", e.Server.Name, strings.Join(fixed, ", ")),
-		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + quote(e.Server.ID) + " ADDRESS",
+		hint: "openstack floating ip create EXTERNAL-NETWORK; openstack server add floating ip " + terminal.Quote(e.Server.ID) + " ADDRESS",
 	}
 	if e.Family != 0 {
 		w = words{what: fmt.Sprintf("%s has no IPv%d address that can be reached from here", e.Server.Name, e.Family)}
 	}
 	if len(e.Unsure) > 0 {
 		w.more = append(w.more, fmt.Sprintf("%s could be another machine's: no host key of %s is known to tell", e.Unsure[0], e.Server.Name))
-		w.hint = fmt.Sprintf("if it is surely the one: osssh --address %s %s", e.Unsure[0], quote(e.Server.Name))
+		w.hint = fmt.Sprintf("if it is surely the one: osssh --address %s %s", e.Unsure[0], terminal.Quote(e.Server.Name))
 	}
 	if e.Jump != nil {
 		w.more = append(w.more, noJumpWords(e.Jump))
@@ -111,7 +112,7 @@ func sayNoKey(e *reach.NoKeyError) words {
 	for _, miss := range e.Result.Misses {
 		w.more = append(w.more, "  "+missWords(miss))
 	}
-	w.hint = "osssh -i FILE " + quote(e.Server.Name) + ", or copy the key to ~/.ssh"
+	w.hint = "osssh -i FILE " + terminal.Quote(e.Server.Name) + ", or copy the key to ~/.ssh"
 	return w
 }
 

@@ -78,7 +78,7 @@ func (p *process) printWayBack(k openstack.Keypair) error {
 	if strings.HasPrefix(k.Name, "-") {
 		end = "-- "
 	}
-	return p.result("undo", fmt.Sprintf(`printf '%%s\n' %s | osssh key import %s%s -`, quote(public), end, quote(k.Name)))
+	return p.result("undo", fmt.Sprintf(`printf '%%s\n' %s | osssh key import %s%s -`, terminal.Quote(public), end, terminal.Quote(k.Name)))
 }
 
 // mustSayYes asks for the whole word. Any other answer is the given error.

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"osssh/internal/openstack"
+	"osssh/internal/terminal"
 	"osssh/keystore"
 )
 
@@ -46,7 +47,7 @@ func sayKeyKept(e *keyKeptError) words {
 	return words{
 		what: fmt.Sprintf("keypair %s is not registered: %s", e.name, inner.what),
 		more: append(inner.more, "the key is kept: "+strings.Join(e.paths, ", ")),
-		hint: fmt.Sprintf("osssh key import %s %s", quote(e.name), quote(e.paths[0])),
+		hint: fmt.Sprintf("osssh key import %s %s", terminal.Quote(e.name), terminal.Quote(e.paths[0])),
 	}
 }
 
@@ -55,7 +56,7 @@ func sayKeyLost(e *keyLostError) words {
 	return words{
 		what: fmt.Sprintf("keypair %s was made, but its private key is not saved: %s", e.name, inner.what),
 		more: inner.more,
-		hint: "osssh key delete " + quote(e.name),
+		hint: "osssh key delete " + terminal.Quote(e.name),
 	}
 }
 

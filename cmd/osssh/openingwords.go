@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"osssh/internal/openstack"
+	"osssh/internal/terminal"
 	"osssh/secgroup"
 )
 
@@ -27,15 +28,15 @@ func openingCalls(o secgroup.Opening, portID string) []string {
 			kind = "--stateless "
 		}
 		calls = append(calls,
-			fmt.Sprintf("openstack security group create %s--description %s %s", kind, quote(o.NewGroup.Description), quote(group)),
+			fmt.Sprintf("openstack security group create %s--description %s %s", kind, terminal.Quote(o.NewGroup.Description), terminal.Quote(group)),
 			"openstack security group rule delete RULE ...  # all that neutron puts into a new group")
 	}
 	for _, r := range o.Rules {
 		calls = append(calls, fmt.Sprintf("openstack security group rule create --%s --ethertype %s --protocol %s --dst-port %s --remote-ip %s --description %s %s",
-			r.Direction, r.EtherType, r.Protocol, portsWords(r.PortRangeMin, r.PortRangeMax), r.RemoteIPPrefix, quote(r.Description), quote(group)))
+			r.Direction, r.EtherType, r.Protocol, portsWords(r.PortRangeMin, r.PortRangeMax), r.RemoteIPPrefix, terminal.Quote(r.Description), terminal.Quote(group)))
 	}
 	if o.Group == nil {
-		calls = append(calls, fmt.Sprintf("openstack port set --security-group %s %s", quote(group), portID))
+		calls = append(calls, fmt.Sprintf("openstack port set --security-group %s %s", terminal.Quote(group), portID))
 	}
 	return calls
 }
@@ -125,7 +126,7 @@ func sayNoAnswer(e *noAnswerError) words {
 	return words{
 		what: fmt.Sprintf("no SSH server answers at %s after %.0f s: %s", e.address, e.after.Seconds(), reason(e.err)),
 		more: []string{"the rule stays"},
-		hint: fmt.Sprintf("osssh revoke %s takes it back; osssh -v %s says more", quote(e.name), quote(e.name)),
+		hint: fmt.Sprintf("osssh revoke %s takes it back; osssh -v %s says more", terminal.Quote(e.name), terminal.Quote(e.name)),
 	}
 }
 
@@ -145,7 +146,7 @@ func sayNotTakenBack(e *notTakenBackError) words {
 	return words{
 		what: fmt.Sprintf("what was opened for %s is not closed: %s", e.name, inner.what),
 		more: inner.more,
-		hint: "osssh revoke " + quote(e.name),
+		hint: "osssh revoke " + terminal.Quote(e.name),
 	}
 }
 

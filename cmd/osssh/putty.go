@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"osssh/internal/terminal"
 	"osssh/keystore"
 	"osssh/reach"
 	"osssh/sshconfig"
@@ -141,7 +142,7 @@ func (p *process) putty(args *puttyArgs) error {
 	words = append(words, args.words...)
 	if args.print {
 		for i := range words {
-			words[i] = quote(words[i])
+			words[i] = terminal.Quote(words[i])
 		}
 		_, err := fmt.Fprintln(p.stdout, strings.Join(words, " "))
 		return err

@@ -37,7 +37,7 @@ func sayElsewhere(e *elsewhereError) words {
 	if len(e.found) == 0 {
 		return words{what: fmt.Sprintf("no server %s in %s", e.name, strings.Join(e.clouds, ", ")), hint: "osssh --all-clouds list"}
 	}
-	w := words{what: fmt.Sprintf("%d servers are named %s", len(e.found), e.name), hint: "osssh " + quote(e.found[0].path())}
+	w := words{what: fmt.Sprintf("%d servers are named %s", len(e.found), e.name), hint: "osssh " + terminal.Quote(e.found[0].path())}
 	for _, s := range e.found {
 		w.more = append(w.more, "  "+s.line())
 	}

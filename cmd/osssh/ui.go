@@ -266,7 +266,7 @@ func (u *ui) note(n reach.Note) {
 	case reach.NotChecked:
 		u.notef("%s of %s could not be asked: %s", n.What, n.Server.Name, explain(n.Err).what)
 	case reach.KeyPassedOver:
-		u.notef("%s is passed over: others can read it (chmod 600 %s)", n.What, quote(n.What))
+		u.notef("%s is passed over: others can read it (chmod 600 %s)", n.What, terminal.Quote(n.What))
 	case reach.KnownHostsProblem:
 		if u.verbose > 0 {
 			u.verbosef("%v", n.Err)

@@ -62,11 +62,11 @@ func startWord(action openstack.PowerAction) string {
 func sayNotReady(e *reach.NotReadyError) words {
 	name, limit := e.Server.Name, duration(e.Limit)
 	if e.Server.Status != "ACTIVE" && e.Boot.Reached() == "" {
-		return words{what: fmt.Sprintf("%s is still %s after %s", name, e.Server.Status, limit), hint: "openstack server show " + quote(e.Server.ID)}
+		return words{what: fmt.Sprintf("%s is still %s after %s", name, e.Server.Status, limit), hint: "openstack server show " + terminal.Quote(e.Server.ID)}
 	}
 	w := words{
 		what: fmt.Sprintf("%s did not answer SSH within %s: ", name, limit),
-		hint: "openstack console log show " + quote(e.Server.ID),
+		hint: "openstack console log show " + terminal.Quote(e.Server.ID),
 	}
 	if reached := e.Boot.Reached(); reached != "" {
 		w.what += "the console came as far as " + reached.Name()
@@ -97,7 +97,7 @@ func sayBoot(e *reach.BootError) words {
 	return words{
 		what: fmt.Sprintf("%s will not come up: %s", e.Server.Name, ends[e.Fault.ID]),
 		more: []string{"its console says: " + e.Fault.Line},
-		hint: "openstack server rescue " + quote(e.Server.ID),
+		hint: "openstack server rescue " + terminal.Quote(e.Server.ID),
 	}
 }
 
@@ -106,14 +106,14 @@ func sayStart(e *reach.StartError) words {
 	if e.Err == nil {
 		return words{
 			what: fmt.Sprintf("nova was asked to %s %s, and it is %s again", verb, e.Server.Name, e.Server.Status),
-			hint: "openstack server event list " + quote(e.Server.ID),
+			hint: "openstack server event list " + terminal.Quote(e.Server.ID),
 		}
 	}
 	w := explain(e.Err)
 	w.what = fmt.Sprintf("%s is %s, and nova does not %s it: %s", e.Server.Name, e.Server.Status, verb, w.what)
 	switch {
 	case e.Server.Locked:
-		w.hint = "openstack server unlock " + quote(e.Server.ID)
+		w.hint = "openstack server unlock " + terminal.Quote(e.Server.ID)
 	case openstack.IsForbidden(e.Err):
 		w.hint = "ask for the role member in this project"
 	}
