@@ -29,6 +29,9 @@ type world struct {
 	cloud *openstack.Cloud
 }
 
+// sharedKeys are those of all worlds: RSA takes most of a start.
+var sharedKeys = sync.OnceValues(demo.NewKeys)
+
 // newWorld brings one up. Such tests mostly wait: they run beside one another.
 func newWorld(t *testing.T, faults ...demo.Fault) *world {
 	t.Helper()
@@ -38,6 +41,11 @@ func newWorld(t *testing.T, faults ...demo.Fault) *world {
 func startWorld(t *testing.T, options demo.Options) *world {
 	t.Helper()
 	t.Parallel()
+	keys, err := sharedKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Keys = keys
 	cloud, err := demo.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)

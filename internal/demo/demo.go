@@ -29,6 +29,7 @@ type Options struct {
 	Shell     string        // what instances run; "": /bin/sh, cmd.exe on Windows
 	RootSleep time.Duration // how long root's "Please login as" answer stays; 0: 10 s as in cloud-init, negative: not at all
 	Faults    []Fault       // injected before the first request
+	Keys      *Keys         // the user's and the first RSA host key; nil: made anew, which takes most of a start
 }
 
 // Cloud is a running demo cloud. Its methods may be called concurrently.

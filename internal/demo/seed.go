@@ -20,10 +20,14 @@ const portBlock = 100
 
 // seed fills the cloud with what every demo cloud has.
 func (c *Cloud) seed() error {
-	keys, err := c.generateKeys("ed25519", "rsa", "ecdsa", "generated", "host")
-	if err != nil {
-		return err
+	made := c.options.Keys
+	if made == nil {
+		var err error
+		if made, err = NewKeys(); err != nil {
+			return err
+		}
 	}
+	keys := made.all
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found()
@@ -73,8 +77,23 @@ func (c *Cloud) fill(servers []standardServer) error {
 	return nil
 }
 
+// Keys are what several clouds can have in common: who starts many of them need
+// not wait for RSA each time.
+type Keys struct {
+	all []material // as seed has them
+}
+
+// NewKeys makes keys.
+func NewKeys() (*Keys, error) {
+	all, err := generateKeys("ed25519", "rsa", "ecdsa", "generated", "host")
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{all}, nil
+}
+
 // generateKeys makes keys at once: RSA is what a start takes its time for.
-func (c *Cloud) generateKeys(kinds ...string) ([]material, error) {
+func generateKeys(kinds ...string) ([]material, error) {
 	keys, errs := make([]material, len(kinds)), make([]error, len(kinds))
 	var wait sync.WaitGroup
 	for i, kind := range kinds {
