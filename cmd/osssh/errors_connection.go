@@ -135,7 +135,8 @@ func attemptReason(a connect.Attempt, gaveUp bool) string {
 	if gaveUp {
 		return fmt.Sprintf("silent for %.1f s", a.Duration.Seconds())
 	}
-	if a.Stage == connect.StageDial {
+	var timeout *connect.TimeoutError // which names the stage itself
+	if a.Stage == connect.StageDial || errors.As(a.Err, &timeout) {
 		return reason(a.Err)
 	}
 	return fmt.Sprintf("%s: %s", a.Stage, reason(a.Err))
