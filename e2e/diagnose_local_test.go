@@ -46,8 +46,8 @@ func localScenarios() []scenario {
 			return err
 		}},
 		{id: "L6", what: "expired application credential", among: certain, harm: func(ctx context.Context, s *scene) error {
-			used, err := s.applicationCredential(ctx, object{"expires_at": time.Now().UTC().Add(1500 * time.Millisecond).Format("2006-01-02T15:04:05")})
-			time.Sleep(2 * time.Second)
+			used, err := s.applicationCredential(ctx, object{"expires_at": time.Now().UTC().Add(3 * time.Second).Format("2006-01-02T15:04:05")})
+			time.Sleep(3 * time.Second)
 			s.use(used)
 			return err
 		}},

@@ -183,9 +183,9 @@ func (w *guests) try(ctx context.Context, t *testing.T, g *guest, play scenario,
 	}
 }
 
-// slow is how long a diagnosis takes that has waited for an API in vain: it waits
-// 6 seconds at most.
-const slow = 5500 * time.Millisecond
+// slow is how long a diagnosis takes that may have waited for an API in vain: it
+// waits 6 seconds at most, and 2 for other projects.
+const slow = 3 * time.Second
 
 // named says whether the cause is named first, or among the first ones.
 func (s scenario) named(d *diagnosis) bool {
