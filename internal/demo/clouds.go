@@ -65,9 +65,6 @@ func (c *Cloud) seedOther(first *Cloud) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.found()
-	for c.portBase == first.portBase {
-		c.portBase = someBlock()
-	}
 	c.hostRSA = first.hostRSA
 	shared := *first.keypair("ed25519")
 	c.keypairs = append(c.keypairs, &shared)

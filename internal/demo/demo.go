@@ -47,7 +47,8 @@ type Cloud struct {
 	cancel   context.CancelFunc
 	work     sync.WaitGroup // everything that Close waits for
 	close    func() error
-	portBase int // the instances' SSH ports are portBase…portBase+portBlock-1
+	portBase int          // the instances' SSH ports are portBase…portBase+portBlock-1
+	block    net.Listener // on the last of them: the block is this cloud's; nil where all are taken
 
 	mu          sync.Mutex // guards all that follows
 	faults      []*Fault
@@ -141,6 +142,9 @@ func (c *Cloud) shutdown() error {
 	}
 	c.mu.Unlock()
 	c.work.Wait()
+	if c.block != nil {
+		err = errors.Join(err, c.block.Close())
+	}
 	if c.other != nil {
 		err = errors.Join(err, c.other.Close())
 	}

@@ -31,7 +31,7 @@ type door struct {
 // newDoor takes a free port of the cloud's block; it starts shut.
 func (c *Cloud) newDoor(handle func(*net.TCPConn)) (*door, error) {
 	err := errors.New("no free port in the block")
-	for ; c.nextPort < portBlock; c.nextPort++ {
+	for ; c.nextPort < portBlock-1; c.nextPort++ {
 		d := &door{handle: handle, addr: &net.TCPAddr{IP: net.IP(loopback.AsSlice()), Port: c.portBase + c.nextPort}, state: doorRefuses}
 		if d.listener, err = net.ListenTCP("tcp4", d.addr); err == nil {
 			c.nextPort++

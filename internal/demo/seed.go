@@ -3,6 +3,7 @@ package demo
 import (
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -14,8 +15,8 @@ import (
 // without a floating IP would be seen as. Nothing listens there.
 const gatewayAddress = "127.0.0.2"
 
-// portBlock is how many ports the instances' SSH servers may take; a security
-// group's rule must name them, and cannot name each.
+// portBlock is how many ports the instances' SSH servers may take, but for the
+// last; a security group's rule must name them, and cannot name each.
 const portBlock = 100
 
 // seed fills the cloud with what every demo cloud has.
@@ -48,16 +49,30 @@ func (c *Cloud) seed() error {
 // found makes what everything else refers to.
 func (c *Cloud) found() {
 	c.identity = newIdentity()
-	c.portBase = someBlock()
+	c.takeBlock()
 	c.network = c.newNetwork()
 	for i, name := range []string{"small", "tiny"} {
 		c.flavors = append(c.flavors, object{"id": newID(), "name": name, "ram": 128 >> i, "disk": 2 - i})
 	}
 }
 
-// someBlock is the first of portBlock ports below the ephemeral ones of every
-// system, so that clients do not take them.
-func someBlock() int { return 20000 + portBlock*rand.IntN(100) }
+// blocks is how many blocks there are: they lie below the ephemeral ports of
+// every system, so that clients do not take them.
+const blocks = 100
+
+// takeBlock chooses a block of portBlock ports that no other cloud has: a port
+// that is refused at is free, and another's instance would come to it.
+func (c *Cloud) takeBlock() {
+	first := rand.IntN(blocks)
+	for n := range blocks {
+		c.portBase = 20000 + portBlock*((first+n)%blocks)
+		l, err := net.Listen("tcp4", netip.AddrPortFrom(loopback, uint16(c.portBase+portBlock-1)).String())
+		if err == nil {
+			c.block = l
+			return
+		}
+	}
+}
 
 // fill adds images, networks, groups and the servers.
 func (c *Cloud) fill(servers []standardServer) error {
