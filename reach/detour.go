@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -82,9 +83,9 @@ func (d *detour) leave() {
 	}
 }
 
-// through logs in to a server, whose addresses may be silent as long as silence
-// (0: jumpPatience), and connects to an address from there. The second function
-// ends the server's connection.
+// through logs in to a server and connects to an address from there. Each of both
+// may be silent as long as silence (0: jumpPatience). The second function ends the
+// server's connection.
 func (c *Config) through(ctx context.Context, r Request, id, name string, to netip.AddrPort, silence time.Duration) (net.Conn, func(), error) {
 	settings, err := c.SettingsOf(ctx, sshconfig.JumpHost{Host: name})
 	if err != nil {
@@ -98,7 +99,7 @@ func (c *Config) through(ctx context.Context, r Request, id, name string, to net
 	}
 	end := func() { _ = client.Close(); plan.Close() }
 	c.stage("connecting to " + to.String() + " through " + name)
-	limited, cancel := context.WithTimeout(ctx, jumpPatience)
+	limited, cancel := context.WithTimeout(ctx, cmp.Or(silence, jumpPatience))
 	defer cancel()
 	conn, err := client.Dial(limited, to.String())
 	if err != nil {

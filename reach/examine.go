@@ -80,8 +80,8 @@ func (p *Plan) Through(ctx context.Context) (dial func(context.Context, resolve.
 }
 
 // DialJump logs in to a jump host and connects to the server from there. The
-// second function ends the jump host's connection. The jump host's
-// addresses may be silent as long as silence (0: as in a login).
+// second function ends the jump host's connection. Each of both
+// may be silent as long as silence (0: as in a login).
 func (p *Plan) DialJump(ctx context.Context, jump Jump, silence time.Duration) (net.Conn, func(), error) {
 	return p.config.through(ctx, p.request, jump.Server.ID, jump.Server.Name, jump.To, silence)
 }

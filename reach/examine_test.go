@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"osssh/connect"
 	"osssh/internal/demo"
@@ -86,5 +87,36 @@ func TestReadOnly(t *testing.T) {
 		if keys := knownKeys(t, l, id); len(keys) != 0 {
 			t.Errorf("remembered %v", keys)
 		}
+	}
+}
+
+// Whose packets are dropped is not waited for: a jump host's, and the server's
+// behind it.
+func TestDialJumpSilence(t *testing.T) {
+	for _, silent := range []string{"jump host", "server"} {
+		t.Run(silent, func(t *testing.T) {
+			cloud := startDemo(t)
+			l := newLogin(t, cloud)
+			l.SettingsOf = func(_ context.Context, hop sshconfig.JumpHost) (*sshconfig.Settings, error) {
+				return noSettings(t, hop.Host, l.Keys.Home), nil
+			}
+			plan := l.located(t, "web")
+			jumps, err := plan.Jumps(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			backlog, name := demo.SSHBacklog, "web"
+			if silent == "jump host" {
+				name = jumps[0].Server.Name
+			}
+			inject(t, cloud, demo.Fault{Instance: name, SSH: &backlog})
+			began := time.Now()
+			if _, _, err = plan.DialJump(t.Context(), jumps[0], 300*time.Millisecond); err == nil {
+				t.Error("it answered")
+			}
+			if took := time.Since(began); took > jumpPatience-time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
 	}
 }
