@@ -204,13 +204,13 @@ func findFloatingIPSecond(f *Facts) *Finding {
 			continue
 		}
 		port := f.Neutron.Ways.Ports[i]
-		first := firstIPv4(port)
-		if !first.IsValid() || ip.FixedIPAddress == first {
+		first := f.ownIPv4(port)
+		if !first.IsValid() || ip.FixedIPAddress == first || slices.Contains(f.Nova.Console.Addresses, ip.FixedIPAddress) {
 			continue
 		}
 		return &Finding{
 			Confidence: Probable,
-			What:       fmt.Sprintf("floating IP %s leads to %s, the second address of its port: the guest may know %s only", ip.FloatingIPAddress, ip.FixedIPAddress, first),
+			What:       fmt.Sprintf("floating IP %s leads to %s, another address of its port than the guest's first: it may know %s only", ip.FloatingIPAddress, ip.FixedIPAddress, first),
 			Evidence:   []string{fmt.Sprintf("port %s has %s", port.ID, joinAddresses(portAddresses(port)))},
 			Fix:        Fix{Command: fmt.Sprintf("openstack floating ip set --port %s --fixed-ip-address %s %s", port.ID, first, ip.ID)},
 		}
@@ -226,13 +226,19 @@ func portAddresses(port openstack.Port) []netip.Addr {
 	return all
 }
 
-func firstIPv4(port openstack.Port) netip.Addr {
+// ownIPv4 is the address of a port that the guest surely has: the one that its
+// console shows, else the first, which DHCP offers.
+func (f *Facts) ownIPv4(port openstack.Port) (first netip.Addr) {
 	for _, address := range portAddresses(port) {
-		if address.Is4() {
+		switch {
+		case !address.Is4():
+		case slices.Contains(f.Nova.Console.Addresses, address):
 			return address
+		case !first.IsValid():
+			first = address
 		}
 	}
-	return netip.Addr{}
+	return first
 }
 
 func findStaleAddress(f *Facts) *Finding {

@@ -242,6 +242,10 @@ func TestAddressCauses(t *testing.T) {
 		}), Certain, []string{"floating ip create -f value -c floating_ip_address net-1", "10.0.0.5"}},
 		{"free", "A3", typed(AddressOwner{Floating: &openstack.FloatingIP{ID: "f1"}}), Certain, []string{"bound to no port"}},
 		{"second address", "A4", with(func(f *Facts) { f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.6") }), Probable, []string{"--fixed-ip-address 10.0.0.5 f1"}},
+		{"an address that the guest does not show", "A4", with(func(f *Facts) {
+			f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.5")
+			f.Nova.Console.Addresses = []netip.Addr{address("10.0.0.6")}
+		}), Probable, []string{"--fixed-ip-address 10.0.0.6 f1"}},
 		{"ssh_config", "A5", with(func(f *Facts) { f.Way.Stale = []netip.Addr{address("198.18.0.200")} }), Certain, []string{"198.18.0.200", "HostName"}},
 		{"the outer port typed", "A6", with(func(f *Facts) { f.Neutron.Ways, f.Port = forwarded(22), 2222 }), Certain, []string{"osssh web", "2222"}},
 		{"to another port", "A6", with(func(f *Facts) { f.Neutron.Ways = forwarded(80) }), Certain, []string{"--internal-protocol-port 22 --external-protocol-port 2223 f1"}},
@@ -253,7 +257,10 @@ func TestAddressCauses(t *testing.T) {
 	checkAbsent(t, "A1", map[string]*Facts{"an address": private, "building": serverFacts("BUILD"), "neutron missing": {Phase: Probed, Nova: private.Nova, Neutron: Neutron{Missing: apiError(403)}}})
 	checkAbsent(t, "A2", map[string]*Facts{"reachable": reachable, "a jump host": with(func(f *Facts) { f.Way.Jump = &reach.Jump{} }), "no address": serverFacts("ACTIVE"), "forwarded": with(func(f *Facts) { f.Neutron.Ways = forwarded(80) })})
 	checkAbsent(t, "A3", map[string]*Facts{"balancer": typed(AddressOwner{Floating: &openstack.FloatingIP{}, Port: &openstack.Port{DeviceOwner: "Octavia"}})})
-	checkAbsent(t, "A4", map[string]*Facts{"the first": with(func(f *Facts) { f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.5") }), "it answers": with(func(f *Facts) { f.Neutron.Ways.FloatingIPs = bound("10.0.0.6") })})
+	checkAbsent(t, "A4", map[string]*Facts{"shown by the guest": with(func(f *Facts) {
+		f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.6")
+		f.Nova.Console.Addresses = []netip.Addr{address("10.0.0.5"), address("10.0.0.6")}
+	}), "the first": with(func(f *Facts) { f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.5") }), "it answers": with(func(f *Facts) { f.Neutron.Ways.FloatingIPs = bound("10.0.0.6") })})
 	checkAbsent(t, "A6", map[string]*Facts{"found": with(func(f *Facts) {
 		f.Neutron.Ways, f.Way.Candidates = forwarded(22), []resolve.Candidate{{Kind: resolve.KindForwarding}}
 	})})

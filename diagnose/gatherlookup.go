@@ -152,12 +152,16 @@ func (g *gathering) findOwner(ctx context.Context, client *openstack.Client) {
 		})
 	})
 	asking.Wait()
+	shared := []string{address.String()} // by address pairs: this, or what a floating IP leads to
+	if owner.Floating != nil && owner.Floating.FixedIPAddress.IsValid() {
+		shared = append(shared, owner.Floating.FixedIPAddress.String())
+	}
 	for i, port := range ports[:min(len(ports), maxPorts)] {
 		hasIt := slices.ContainsFunc(port.FixedIPs, func(ip openstack.FixedIP) bool { return ip.IPAddress == address })
 		if hasIt || owner.Floating != nil && owner.Floating.PortID == port.ID {
 			owner.Port = &ports[i]
 		}
-		if slices.ContainsFunc(port.AllowedAddressPairs, func(p openstack.AddressPair) bool { return p.IPAddress == address.String() }) {
+		if slices.ContainsFunc(port.AllowedAddressPairs, func(p openstack.AddressPair) bool { return slices.Contains(shared, p.IPAddress) }) {
 			owner.VIPOf = append(owner.VIPOf, port)
 		}
 	}
