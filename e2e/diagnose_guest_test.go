@@ -47,8 +47,7 @@ func (g *guest) restore() (err error) {
 }
 
 // heal makes sure that the guest is as it was, after a scenario has been undone.
-// Where it does not answer what serves it is started anew: its server, its port,
-// its floating IP.
+// Where it does not answer it is rebooted.
 func (g *guest) heal(ctx context.Context) error {
 	if err := g.restore(); err != nil {
 		return err
@@ -56,7 +55,19 @@ func (g *guest) heal(ctx context.Context) error {
 	if g.answers(ctx) == nil {
 		return nil
 	}
-	return errors.Join(g.restart(ctx), g.readdress(ctx), g.answers(ctx))
+	return errors.Join(g.reboot(ctx), g.restore(), g.answers(ctx))
+}
+
+// reboot starts the guest and its interfaces anew, whatever there is of them.
+func (g *guest) reboot(ctx context.Context) error {
+	err := g.demo.act(ctx, g.id, "reboot", object{"type": "HARD"})
+	return errors.Join(err, g.demo.await(ctx, g.id, "ACTIVE"))
+}
+
+// exists says whether the guest runs.
+func (g *guest) exists() bool {
+	_, err := os.Stat("/run/netns/" + g.namespace())
+	return err == nil
 }
 
 // sshd is how a guest's SSH server is to run in place of what the boot started.

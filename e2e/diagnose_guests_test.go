@@ -200,7 +200,7 @@ func (w *guests) deleteServer(ctx context.Context, server string) error {
 func (w *guests) deleteFloating(ctx context.Context, filter string) error {
 	found, err := list(ctx, w.demo.network, "floatingips", filter)
 	for _, f := range found {
-		err = errors.Join(err, remove(ctx, w.demo.network, "floatingips/"+id(f)))
+		err = errors.Join(err, w.removeForwarding(ctx, id(f)))
 	}
 	return err
 }

@@ -67,7 +67,7 @@ func addressScenarios() []scenario {
 			if err != nil {
 				return err
 			}
-			s.undo(func(ctx context.Context) error { return remove(ctx, s.demo.network, "floatingips/"+id(ip)) })
+			s.undo(func(ctx context.Context) error { return s.removeForwarding(ctx, id(ip)) })
 			_, err = create(ctx, s.demo.network, "floatingips/"+id(ip)+"/port_forwardings", "port_forwarding", object{
 				"protocol": "tcp", "external_port": 8080, "internal_port": 80, "internal_port_id": s.guest.port, "internal_ip_address": s.guest.fixed.String(),
 			})
@@ -136,8 +136,7 @@ func pathScenarios() []scenario {
 				if is, err := reached(s.guest.address); err != nil || is {
 					return err
 				}
-				err := s.demo.act(ctx, s.guest.id, "reboot", object{"type": "HARD"})
-				return errors.Join(err, s.demo.await(ctx, s.guest.id, "ACTIVE"))
+				return s.guest.reboot(ctx)
 			})
 			if err := ran(ctx, "ip", "link", "del", s.guest.tap()); err != nil {
 				return err
@@ -216,6 +215,15 @@ func (s *scene) dropFloating(ctx context.Context) error {
 
 func (s *scene) takeFloating(ctx context.Context) error {
 	return remove(ctx, s.demo.network, "floatingips/"+s.guest.floating)
+}
+
+// removeForwarding deletes a floating IP and the port forwardings of it.
+func (w *guests) removeForwarding(ctx context.Context, floating string) error {
+	forwardings, err := list(ctx, w.demo.network, "floatingips/"+floating+"/port_forwardings", "")
+	for _, f := range forwardings {
+		err = errors.Join(err, remove(ctx, w.demo.network, "floatingips/"+floating+"/port_forwardings/"+id(f)))
+	}
+	return errors.Join(err, remove(ctx, w.demo.network, "floatingips/"+floating))
 }
 
 func (s *scene) leaveRouter(ctx context.Context) error {

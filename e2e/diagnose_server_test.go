@@ -48,14 +48,9 @@ func serverScenarios() []scenario {
 		{id: "S8", what: "suspended", among: certain, fix: byLogin, harm: inStatus("suspend", "SUSPENDED", "resume")},
 		{id: "S9", what: "shelved", among: certain, harm: inStatus("shelve", "SHELVED_OFFLOADED", "unshelve")},
 		{id: "S10", what: "rescued", among: certain, harm: func(ctx context.Context, s *scene) error {
-			if err := inStatus("rescue", "RESCUE", "unrescue")(ctx, s); err != nil {
-				return err
-			}
-			// the rescue system has host keys of its own, and another user
-			if err := s.authorize(whyUser, ""); err != nil {
-				return err
-			}
-			return s.serveNewKey(ctx)
+			// this cloud's machines are off while they are rescued, and after it
+			s.undo(func(ctx context.Context) error { return s.guest.reboot(ctx) })
+			return inStatus("rescue", "RESCUE", "unrescue")(ctx, s)
 		}},
 	}
 }
@@ -72,8 +67,11 @@ func inStatus(action, status, back string) func(context.Context, *scene) error {
 			if err == nil {
 				err = s.demo.await(ctx, s.guest.id, "ACTIVE")
 			}
+			if err != nil || !s.guest.exists() {
+				return err
+			}
 			// this cloud's machines lose their keys while they are shelved
-			return errors.Join(err, s.guest.restore(), s.guest.restart(ctx))
+			return errors.Join(s.guest.restore(), s.guest.restart(ctx))
 		})
 		if err := s.logIn(ctx); err != nil { // a restarted guest prints no host keys: it is known from before
 			return err
