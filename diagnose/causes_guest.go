@@ -247,7 +247,7 @@ func findStillBooting(f *Facts) *Finding {
 	if server == nil || server.Status != "ACTIVE" || f.Phase < Matched || f.connected() || f.Nova.Console.Over() {
 		return nil
 	}
-	if _, dead := f.Nova.Console.Dead(); dead || f.bootFault(console.SSHDFailed) != nil {
+	if _, dead := f.Nova.Console.Dead(); dead || f.bootFault(console.SSHDFailed, console.FsckNeeded) != nil {
 		return nil
 	}
 	started := f.lastStart()
@@ -351,9 +351,13 @@ func findNoConsole(f *Facts) *Finding {
 			return nil
 		}
 	}
+	evidence := "its console log is empty"
+	if f.Nova.ConsoleErr != nil {
+		evidence = "nova has no console log of it: " + f.Nova.ConsoleErr.Error()
+	}
 	return &Finding{
 		Confidence: Probable, What: fmt.Sprintf("%s is silent, and has no serial console that would tell why", server.Name),
-		Evidence: []string{"its console log is empty"},
+		Evidence: []string{evidence},
 		Fix:      Fix{Command: "openstack console url show " + server.ID, Words: "shows its screen; for a log, an image whose kernel has console=ttyS0"},
 	}
 }

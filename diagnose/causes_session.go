@@ -89,7 +89,7 @@ func findNologinShell(f *Facts) *Finding {
 		found := &Finding{
 			Confidence: Certain, What: fmt.Sprintf("the user %s has no login shell", l.user()),
 			Evidence: []string{"the server says: " + line},
-			Fix:      Fix{Words: fmt.Sprintf("log in as another user, or there, as root: usermod -s /bin/bash %s", l.user())}, ByWire: true,
+			Fix:      Fix{Words: fmt.Sprintf("log in as another user, or there, as root: usermod -s /bin/bash %s", terminal.Quote(l.user()))}, ByWire: true,
 		}
 		if named := f.namedUser(); !named.Guess && named.User != l.User {
 			found.Fix.Command = f.asUser(named.User)

@@ -325,6 +325,13 @@ func findNoBanner(f *Facts) *Finding {
 	if f.Nova.Server != nil {
 		found.Fix.Command = "openstack server reboot --hard " + f.Nova.Server.ID
 	}
+	if port := f.anotherPort(p); f.Port != 0 && port != 0 {
+		found.What = fmt.Sprintf("%s takes the connection and says nothing: no SSH server listens there, or the guest hangs", p.target())
+		found.Fix = Fix{
+			Command: fmt.Sprintf("osssh -p %d %s", port, terminal.Quote(f.Name)),
+			Words:   fmt.Sprintf("if sshd listens on %d, not on %d", port, p.Candidate.Inside.Port()),
+		}
+	}
 	return found
 }
 
@@ -425,30 +432,65 @@ func findNoCommonAlgorithm(f *Facts) *Finding {
 	if none == nil {
 		return nil
 	}
-	name := terminal.Quote(f.Name)
+	offered := algorithms(none.RequestedAlgorithms)
 	found := &Finding{
 		Confidence: Certain,
-		What:       fmt.Sprintf("%s and osssh have no %s in common; it has %s", p.target(), none.What, few(none.RequestedAlgorithms)),
+		What:       fmt.Sprintf("%s and osssh have no %s in common; it has %s", p.target(), none.What, few(offered)),
 		Evidence: []string{
-			"it offers " + few(none.RequestedAlgorithms), "osssh offers " + few(none.SupportedAlgorithms), "it is " + quoted(p.Version),
+			"it offers " + few(offered), "osssh offers " + few(none.SupportedAlgorithms), "it is " + quoted(p.Version),
 		},
-		Fix: Fix{Words: "a newer sshd; or OpenSSH's client with that algorithm switched on: ssh -Q kex, ssh -Q cipher"},
+		Fix: Fix{Words: "a newer sshd"},
 	}
 	if none.What != "host key" {
+		if option := optionFor(none.What); option != "" && len(offered) > 0 {
+			found.Fix = Fix{Command: p.plainSSH(f.Way.Login.User, f.switchedOn(option, offered[0])...), Words: "where OpenSSH still has it; better, a newer sshd"}
+		}
 		return found
 	}
 	known := f.Way.HostKeys.Types
-	switch usable := usableHostKeys(none.RequestedAlgorithms); {
+	switch usable := usableHostKeys(offered); {
 	case len(usable) > 0 && len(known) > 0:
 		found.What = fmt.Sprintf("%s shows no host key of a kind that is known of %s (%s); it has %s", p.target(), f.serverName(), few(known), few(usable))
 		found.Fix = Fix{Words: "compare with what its console shows, then take the old key out of known_hosts"}
 		if f.Nova.Server != nil {
 			found.Fix.Command = "openstack console log show " + f.Nova.Server.ID
 		}
-	case slices.Contains(none.RequestedAlgorithms, ssh.KeyAlgoRSA):
-		found.Fix = Fix{Command: "osssh -o HostKeyAlgorithms=+ssh-rsa " + name, Words: "or a newer sshd"}
+	case slices.Contains(offered, ssh.KeyAlgoRSA):
+		found.Fix = Fix{Command: "osssh -o HostKeyAlgorithms=+ssh-rsa " + terminal.Quote(f.Name), Words: "or a newer sshd"}
 	}
 	return found
+}
+
+// algorithms are those of a server's list; the rest announces extensions (RFC 8308
+// section 2.1; OpenSSH's PROTOCOL, 1.10).
+func algorithms(offered []string) []string {
+	return slices.DeleteFunc(slices.Clone(offered), func(name string) bool {
+		return strings.HasPrefix(name, "ext-info-") || strings.HasPrefix(name, "kex-strict-")
+	})
+}
+
+// optionFor is the option of ssh that switches on a kind of algorithm, "" where
+// there is none.
+func optionFor(kind string) string {
+	switch {
+	case kind == "key exchange":
+		return "KexAlgorithms"
+	case strings.HasSuffix(kind, "cipher"):
+		return "Ciphers"
+	case strings.HasSuffix(kind, "MAC"):
+		return "MACs"
+	}
+	return ""
+}
+
+// switchedOn are the flags by which ssh uses an algorithm of the server's and the
+// right key.
+func (f *Facts) switchedOn(option, algorithm string) []string {
+	flags := []string{"-o", terminal.Quote(option + "=+" + algorithm)}
+	if id := f.fitting(); id != nil && id.File != nil {
+		flags = append(flags, "-i", terminal.Quote(id.File.Path))
+	}
+	return flags
 }
 
 // usableHostKeys are those of a server's algorithms that osssh takes by default.

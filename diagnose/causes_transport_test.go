@@ -81,7 +81,12 @@ func TestTransportCauses(t *testing.T) {
 		}(), Certain, []string{"osssh -p 22 web"}},
 		{"SSH 1", "T7", bannerless("", "SSH-1.5-old"), Certain, []string{"SSH-1.5-old"}},
 		{"an old server", "T8", noneOf("host key", "ssh-rsa", "ssh-dss"), Certain, []string{"ssh-rsa, ssh-dss", "osssh -o HostKeyAlgorithms=+ssh-rsa web"}},
-		{"an old key exchange", "T8", noneOf("key exchange", "diffie-hellman-group1-sha1"), Certain, []string{"no key exchange in common", "newer sshd"}},
+		{"an old key exchange", "T8", noneOf("key exchange", "diffie-hellman-group1-sha1", "kex-strict-s-v00@openssh.com"), Certain, []string{
+			"it offers diffie-hellman-group1-sha1", "ssh -o KexAlgorithms=+diffie-hellman-group1-sha1 198.18.113.24", "newer sshd",
+		}},
+		{"a hostile cipher", "T8", noneOf("server to client cipher", "x;reboot"), Certain, []string{"ssh -o 'Ciphers=+x;reboot' 198.18.113.24"}},
+		{"an old MAC", "T8", noneOf("client to server MAC", "hmac-md5"), Certain, []string{"ssh -o MACs=+hmac-md5 198.18.113.24"}},
+		{"nothing but an extension", "T8", noneOf("key exchange", "ext-info-s"), Certain, []string{"newer sshd"}},
 		{"another kind of host key than is known", "T8", func() *Facts {
 			f := noneOf("host key", "rsa-sha2-512", "ssh-rsa")
 			f.Way.HostKeys = reach.KnownHostKeys{Types: []string{"ssh-ed25519"}}

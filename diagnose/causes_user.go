@@ -280,17 +280,28 @@ func (f *Facts) userLeftOut() *Finding {
 // osssh, "" where only osssh knows the way.
 func (f *Facts) plainSSH(user string, options ...string) string {
 	for _, p := range f.Probes {
-		address := p.Candidate.Address
-		if len(p.Logins) == 0 || p.Through != "" || !address.IsValid() {
-			continue
+		if command := p.plainSSH(user, options...); len(p.Logins) > 0 && command != "" {
+			return command
 		}
-		words := append([]string{"ssh"}, options...)
-		if address.Port() != 22 {
-			words = append(words, "-p", fmt.Sprint(address.Port()))
-		}
-		return strings.Join(append(words, terminal.Quote(user+"@"+address.Addr().String())), " ")
 	}
 	return ""
+}
+
+// plainSSH is the same to the address of one probe.
+func (p Probe) plainSSH(user string, options ...string) string {
+	address := p.Candidate.Address
+	if p.Through != "" || !address.IsValid() {
+		return ""
+	}
+	words := append([]string{"ssh"}, options...)
+	if address.Port() != 22 {
+		words = append(words, "-p", fmt.Sprint(address.Port()))
+	}
+	destination := address.Addr().String()
+	if user != "" {
+		destination = user + "@" + destination
+	}
+	return strings.Join(append(words, terminal.Quote(destination)), " ")
 }
 
 // expiredWords are those of pam_unix and of OpenSSH's auth.c and session.c.

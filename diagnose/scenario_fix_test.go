@@ -81,6 +81,8 @@ func (s *stage) shell(command string) {
 	case strings.HasPrefix(command, "osssh allow "):
 		command += " --yes"
 	case strings.HasPrefix(command, "osssh key "):
+	case strings.HasPrefix(command, "ssh "):
+		command += " -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null true"
 	case strings.HasPrefix(command, "osssh "):
 		// a second boot prints no host keys
 		command += " -o StrictHostKeyChecking=accept-new true"

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -55,6 +56,18 @@ func (s *stage) instead(instance, script string) {
 // inGuest names a file beside an instance's sshd_config, below the home directory.
 func (s *stage) inGuest(instance, file string) string {
 	return filepath.Join("instances", s.Instance(instance).ID(), "sshd", file)
+}
+
+// listens gives a port of this machine at which another protocol waits for its
+// client to speak.
+func (s *stage) listens() int {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // image changes properties of an image.
