@@ -224,6 +224,8 @@ func (a *attempt) explain(err error, expired bool) error {
 	switch {
 	case errors.As(err, &banner):
 		return banner
+	case stage == StageBanner: // it hung up while our identification was on its way
+		return &BannerError{Err: plain(err)}
 	case stage == StageAuth:
 		return a.login.refused(a.race.cfg.User, plain(err))
 	}
