@@ -302,9 +302,15 @@ func (r *confusion) String() string {
 
 // A cause without a scenario has a reason for that.
 func TestEveryCauseHasAScenario(t *testing.T) {
-	played := map[string]bool{}
+	played, pairs := map[string]bool{}, 0
 	for _, sc := range scenarios() {
 		played[sc.cause] = true
+		if sc.also != "" {
+			pairs++
+		}
+	}
+	if all := len(scenarios()); all < 100 || len(played) < 90 || pairs < 15 {
+		t.Errorf("%d scenarios over %d causes, %d of two faults", all, len(played), pairs)
 	}
 	known := map[string]bool{}
 	for _, cause := range Catalogue() {
