@@ -125,6 +125,17 @@ func healthyVariants() []healthy {
 			s.remember(ownKnownHosts, "openstack-"+s.Instance("web").ID(), "web")
 			s.rebuild("web")
 		}},
+		// guests
+		{name: "faults of long ago on the console", set: func(s *stage) {
+			s.prints("web", "", "[   12.1] url_helper.py[WARNING]: Calling 'http://169.254.169.254/openstack' failed [1/120s]: request error [timed out]\n"+
+				"[  812.3] systemd-journald[201]: Failed to write entry: No space left on device\n"+
+				"[ 8123.4] Out of memory: Killed process 611 (java) total-vm:15432kB, anon-rss:1204kB\n"+
+				"[ 9000.1] EXT4-fs error (device vdb1): ext4_lookup:1851: inode #2: comm ls: deleted inode referenced: 12\n"+
+				"[FAILED] Failed to start backup.service - Nightly backup.\n")
+		}},
+		{name: "a greeting that speaks of an expired account", set: func(s *stage) { s.instance("web", demo.SSHBannerEscape) }},
+		{name: "Windows with an SSH server", set: func(s *stage) { s.image("debian-12", map[string]any{"os_type": "windows"}) }},
+		{name: "an image that calls itself Talos", set: func(s *stage) { s.image("debian-12", map[string]any{"os_distro": "talos"}) }},
 		// host keys
 		{name: "known_hosts has another key for its address", set: func(s *stage) {
 			s.remember(userKnownHosts, s.called("127.0.0.1", "web"), "bastion")
@@ -154,6 +165,14 @@ func healthyVariants() []healthy {
 		}},
 		{name: "a key file with CR LF", set: func(s *stage) {
 			s.rewrite("ed25519", func(key []byte) []byte { return bytes.ReplaceAll(key, []byte("\n"), []byte("\r\n")) })
+		}},
+		{name: "a key file that others may read, and the agent has it too", set: func(s *stage) {
+			key := read(s, "ed25519")
+			s.intoAgent("ed25519")
+			s.write(".ssh/ed25519", string(key), 0o644)
+		}},
+		{name: "a broken key file besides", set: func(s *stage) {
+			s.write(".ssh/broken", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn\n", 0o600)
 		}},
 		{name: "another user's keypair, told by the console", set: func(s *stage) { s.foreign() }},
 		{name: "a keypair that was deleted since", set: func(s *stage) { s.call(http.MethodDelete, "/compute/v2.1/os-keypairs/ed25519", "") }},
