@@ -51,7 +51,7 @@ func addressCauses() []Cause {
 		},
 		{
 			ID: "A5", Slug: "stale-address", Layer: Address,
-			Title: "ssh_config, DNS or memory has an address for the name that the server has not",
+			Title: "ssh_config or DNS has an address for the name that the server has not",
 			Shows: "another host key, or a timeout",
 			Told:  "the address is none of the server's",
 			Mends: "correct the record",
@@ -245,10 +245,18 @@ func findStaleAddress(f *Facts) *Finding {
 	if len(f.Way.Stale) == 0 || f.Nova.Server == nil {
 		return nil
 	}
+	stale := f.Way.Stale[0]
 	found := &Finding{
 		Confidence: Certain, ByWire: true,
-		What: fmt.Sprintf("%s is not an address of %s", f.Way.Stale[0], f.serverName()),
-		Fix:  Fix{Words: "correct HostName in ~/.ssh/config, or the DNS record"},
+		What: fmt.Sprintf("ssh_config's HostName leads to %s, which is not an address of %s", stale.Address, f.serverName()),
+		Fix:  Fix{Words: "correct HostName in ~/.ssh/config, or take it out: osssh finds the address"},
+	}
+	if stale.DNS {
+		found = &Finding{
+			Confidence: Possible,
+			What:       fmt.Sprintf("DNS knows %s at %s, which is not an address of the server: other programs go there", f.Name, stale.Address),
+			Fix:        Fix{Words: "correct the DNS record"},
+		}
 	}
 	for _, ip := range f.Neutron.Ways.FloatingIPs {
 		found.Evidence = append(found.Evidence, fmt.Sprintf("its floating IP is %s", ip.FloatingIPAddress))

@@ -246,7 +246,8 @@ func TestAddressCauses(t *testing.T) {
 			f.Probes, f.Neutron.Ways.FloatingIPs = silent, bound("10.0.0.5")
 			f.Nova.Console.Addresses = []netip.Addr{address("10.0.0.6")}
 		}), Probable, []string{"--fixed-ip-address 10.0.0.6 f1"}},
-		{"ssh_config", "A5", with(func(f *Facts) { f.Way.Stale = []netip.Addr{address("198.18.0.200")} }), Certain, []string{"198.18.0.200", "HostName"}},
+		{"ssh_config", "A5", with(func(f *Facts) { f.Way.Stale = []StaleAddress{{Address: address("198.18.0.200")}} }), Certain, []string{"198.18.0.200", "HostName"}},
+		{"DNS", "A5", with(func(f *Facts) { f.Way.Stale = []StaleAddress{{Address: address("198.18.0.200"), DNS: true}} }), Possible, []string{"198.18.0.200", "DNS"}},
 		{"the outer port typed", "A6", with(func(f *Facts) { f.Neutron.Ways, f.Port = forwarded(22), 2222 }), Certain, []string{"osssh web", "2222"}},
 		{"to another port", "A6", with(func(f *Facts) { f.Neutron.Ways = forwarded(80) }), Certain, []string{"--internal-protocol-port 22 --external-protocol-port 2223 f1"}},
 		{"IPv6", "A7", six, Certain, []string{"fd00::5"}},

@@ -122,7 +122,13 @@ type Way struct {
 	Login      resolve.Login
 	Keys       keystore.Result
 	HostKeys   reach.KnownHostKeys // that a login accepts unasked
-	Stale      []netip.Addr        // addresses that ssh_config, DNS or memory has for the name, and the server has not
+	Stale      []StaleAddress      // that ssh_config or DNS has for the name, and the server has not
+}
+
+// StaleAddress is an address for a server's name that is not the server's.
+type StaleAddress struct {
+	Address netip.Addr
+	DNS     bool // DNS has it, which a login does not ask; else ssh_config's HostName, which it follows
 }
 
 // Probe is what one candidate answered.

@@ -27,10 +27,10 @@ type Config struct {
 
 // How long is waited at most. A fast API answers long before that.
 const (
-	signInPatience  = 6 * time.Second
-	lookupPatience  = 6 * time.Second
-	apiPatience     = 6 * time.Second // for all that is asked about the server
-	consolePatience = 3 * time.Second // a dead compute host answers after a minute
+	signInPatience  = 10 * time.Second
+	lookupPatience  = 10 * time.Second
+	apiPatience     = 10 * time.Second // for all that is asked about the server
+	consolePatience = 3 * time.Second  // a dead compute host answers after a minute
 )
 
 // Gather asks for everything that tells why a login fails. It asks the user
@@ -48,7 +48,6 @@ func Gather(ctx context.Context, c Config, r reach.Request, progress func(*Facts
 		g.facts.Way.Batch = r.Settings.BatchMode()
 	}
 	if c.Reach != nil && r.Settings != nil {
-		g.memory = c.Reach.Memory
 		g.config = undisturbing(*c.Reach)
 		g.run()
 	}
@@ -71,7 +70,6 @@ func undisturbing(c reach.Config) *reach.Config {
 type gathering struct {
 	ctx      context.Context
 	config   *reach.Config
-	memory   *reach.Memory
 	request  reach.Request
 	via      string
 	tried    *reach.Plan // by a login

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -436,7 +437,7 @@ func TestGatherVia(t *testing.T) {
 func TestGatherStale(t *testing.T) {
 	w := newWorld(t)
 	f := w.gather(reach.Request{Name: "web"}, "HostName=127.0.0.9\nConnectTimeout=1")
-	if len(f.Way.Stale) != 1 || f.Way.Stale[0].String() != "127.0.0.9" {
+	if len(f.Way.Stale) != 1 || f.Way.Stale[0] != (StaleAddress{Address: netip.MustParseAddr("127.0.0.9")}) {
 		t.Errorf("stale %v", f.Way.Stale)
 	}
 }

@@ -16,28 +16,22 @@ import (
 // namePatience bounds asking DNS for the name that was typed.
 const namePatience = time.Second
 
-// findStale collects the addresses that ssh_config, DNS and memory have for the
-// name and that the server has not.
+// findStale collects the addresses that ssh_config and DNS have for the name and
+// that the server has not. What a login remembers it mends by itself.
 func (g *gathering) findStale(ctx context.Context, plan *reach.Plan, ways resolve.Ways) {
-	var had []netip.Addr
+	var had []StaleAddress
 	if g.request.Settings.HostName() != "" && !plan.Proxied() {
 		for _, c := range plan.Candidates {
-			had = append(had, c.Address.Addr())
+			had = append(had, StaleAddress{Address: c.Address.Addr()})
 		}
-	}
-	if past, _, ok := g.memory.Remembered(g.request.Name); ok {
-		had = append(had, past.Address.Addr())
 	}
 	if _, literal := addressOf(g.request.Name); !literal && strings.Contains(g.request.Name, ".") {
-		had = append(had, lookUp(ctx, g.request.Name)...)
-	}
-	own := addressesOf(plan.Server, ways)
-	var stale []netip.Addr
-	for _, address := range had {
-		if !slices.Contains(own, address) && !slices.Contains(stale, address) {
-			stale = append(stale, address)
+		for _, address := range lookUp(ctx, g.request.Name) {
+			had = append(had, StaleAddress{Address: address, DNS: true})
 		}
 	}
+	own := addressesOf(plan.Server, ways)
+	stale := slices.DeleteFunc(had, func(s StaleAddress) bool { return slices.Contains(own, s.Address) })
 	g.note(func(f *Facts) { f.Way.Stale = stale })
 }
 

@@ -86,12 +86,6 @@ func (p *Plan) DialJump(ctx context.Context, jump Jump, silence time.Duration) (
 	return p.config.through(ctx, p.request, jump.Server.ID, jump.Server.Name, jump.To, silence)
 }
 
-// Remembered is the address of the last login by a name, and the server's id.
-func (m *Memory) Remembered(name string) (resolve.Candidate, string, bool) {
-	past, ok := m.recall(name)
-	return resolve.Candidate{Address: past.Address, Why: past.Why}, past.ServerID, ok
-}
-
 // MayBeStranger says whether another machine may have a candidate's address, in
 // a network that this machine is on: then its host key decides.
 func (p *Plan) MayBeStranger(c resolve.Candidate) bool { return shared(c) }
