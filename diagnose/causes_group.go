@@ -266,6 +266,9 @@ func findUnreadableGroup(f *Facts) *Finding {
 	case len(v.Unreadable) > 0:
 		found.What = fmt.Sprintf("security group %s of the port may not be read, and may hold the rule", short(v.Unreadable[0]))
 		found.Evidence = append(found.Evidence, fmt.Sprintf("neutron does not show security group %s", v.Unreadable[0]))
+		// nor does it change the groups of a port that has one which the project may not use
+		found.Fix = Fix{Words: "ask the owner of that security group to admit you, or to take it off the port"}
+		return found
 	case v.Reason == secgroup.AddressGroupUnreadable:
 		found.What = "the address group that a rule admits may not be read"
 	case v.Reason == secgroup.MembersUnreadable:

@@ -105,7 +105,7 @@ func TestGroupCauses(t *testing.T) {
 		{"a group that is not shown", "G10", webWith(func(f *Facts) {
 			port(f).SecurityGroups = []string{"feed0000-1"}
 			f.judge()
-		}), Possible, []string{"security group feed0000 of the port may not be read", allowWeb}},
+		}), Possible, []string{"security group feed0000 of the port may not be read", "ask the owner"}},
 		{"members that are not shown", "G10", ruledBy("inner", fromMembers(ssh22(""), bastionID)), Possible, []string{"not all members"}},
 	})
 }
