@@ -45,7 +45,7 @@ func groupScenarios() []scenario {
 			s.keepGroups()
 			return errors.Join(s.deaf(ctx), s.guest.admitOnly(ctx, object{}))
 		}},
-		{id: "G10", what: "a group of another project", among: possible, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
+		{id: "G10", what: "a group of another project", among: possible, harm: func(ctx context.Context, s *scene) error {
 			s.keepGroups()
 			foreign, err := s.makeGroupOf(ctx, s.admin)
 			if err != nil {

@@ -32,7 +32,7 @@ func transportScenarios() []scenario {
 		}},
 		{id: "T5", what: "hosts.deny", among: probable, harm: withEtc("hosts.deny", func(string) string { return "sshd: ALL\n" })},
 		{id: "T5", what: "MaxStartups", quick: true, among: probable, harm: func(ctx context.Context, s *scene) error {
-			if err := s.serve(ctx, sshd{options: []string{"MaxStartups 1:100:1"}}); err != nil {
+			if err := s.serve(ctx, sshd{options: []string{"MaxStartups 1:100:10"}}); err != nil {
 				return err
 			}
 			if err := s.guest.answers(ctx); err != nil {
@@ -168,15 +168,16 @@ func userScenarios() []scenario {
 			return err
 		}},
 		{id: "U6", what: "keypair made anew", among: certain, harm: func(ctx context.Context, s *scene) error {
-			if err := s.makeKeypair(ctx, s.demo); err != nil {
+			keypair := s.guest.name
+			if err := s.makeKeypair(ctx, s.demo, keypair); err != nil {
 				return err
 			}
-			if _, err := s.extra(ctx, s.demo, s.guest.name); err != nil {
+			if _, err := s.extra(ctx, s.demo, keypair); err != nil {
 				return err
 			}
 			time.Sleep(time.Second) // times of the API are in seconds
 			s.hideKey()
-			return errors.Join(remove(ctx, s.demo.compute, "os-keypairs/"+s.guest.name), s.makeKeypair(ctx, s.demo))
+			return errors.Join(remove(ctx, s.demo.compute, "os-keypairs/"+keypair), s.makeKeypair(ctx, s.demo, keypair))
 		}},
 		{id: "U7", what: "another user's keypair", among: certain, harm: foreignServer},
 		{id: "U8", what: "no key installed", quick: true, among: certain, harm: func(_ context.Context, s *scene) error {
@@ -238,10 +239,10 @@ func withoutKeys(log string, lines ...string) string {
 	return before + strings.Join(lines, "\r\n") + "\r\n-----BEGIN SSH HOST KEY KEYS-----" + after
 }
 
-// makeKeypair imports a new key as the keypair of the guest's name, and puts its
-// private half into the user's home.
-func (s *scene) makeKeypair(ctx context.Context, as *api) error {
-	path := filepath.Join(s.home, ".ssh", s.guest.name)
+// makeKeypair imports a new key as a keypair, and puts its private half into the
+// user's home.
+func (s *scene) makeKeypair(ctx context.Context, as *api, name string) error {
+	path := filepath.Join(s.home, ".ssh", name)
 	_ = os.Remove(path) // of the keypair before
 	if err := ran(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path); err != nil {
 		return err
@@ -250,8 +251,8 @@ func (s *scene) makeKeypair(ctx context.Context, as *api) error {
 	if err != nil {
 		return err
 	}
-	s.undo(func(ctx context.Context) error { return remove(ctx, as.compute, "os-keypairs/"+s.guest.name) })
-	_, err = create(ctx, as.compute, "os-keypairs", "keypair", object{"name": s.guest.name, "public_key": string(public)})
+	s.undo(func(ctx context.Context) error { return remove(ctx, as.compute, "os-keypairs/"+name) })
+	_, err = create(ctx, as.compute, "os-keypairs", "keypair", object{"name": name, "public_key": string(public)})
 	return err
 }
 
@@ -299,10 +300,10 @@ func foreignServer(ctx context.Context, s *scene) error {
 	if err != nil {
 		return err
 	}
-	if err := s.makeKeypair(ctx, as); err != nil {
+	keypair := s.guest.name
+	if err := s.makeKeypair(ctx, as, keypair); err != nil {
 		return err
 	}
-	keypair := s.guest.name
 	if _, err = s.extra(ctx, as, keypair); err != nil {
 		return err
 	}

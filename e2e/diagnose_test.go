@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,6 +139,7 @@ type diagnosis struct {
 		Fix                  *string
 		Hint                 *string
 	}
+	NotSeen []struct{ What, Error string } `json:"not_seen"`
 }
 
 func (d *diagnosis) named() (ids []string) {
@@ -193,7 +195,7 @@ func (s scenario) named(d *diagnosis) bool {
 	return at >= 0 && at < s.among
 }
 
-// words are the causes in one line each.
+// words are the causes, and what could not be asked, in one line each.
 func (d *diagnosis) words() string {
 	var b strings.Builder
 	for _, c := range append(slices.Clone(d.Causes), d.Later...) {
@@ -204,6 +206,9 @@ func (d *diagnosis) words() string {
 			}
 		}
 		b.WriteString("\n")
+	}
+	for _, gap := range d.NotSeen {
+		fmt.Fprintf(&b, "not seen: %s: %s\n", gap.What, gap.Error)
 	}
 	return b.String()
 }
@@ -252,16 +257,17 @@ const settleTimeout = 45 * time.Second
 func (s *scene) logIn(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	var last error
 	for {
-		out, err := s.osssh(ctx, append(slices.Clone(s.args), "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", s.name, "true")...)
-		if err == nil || ctx.Err() != nil {
-			return err
+		_, err := s.osssh(ctx, append(slices.Clone(s.args), "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", s.name, "true")...)
+		if err == nil {
+			return nil
 		}
-		select {
-		case <-time.After(300 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("the login fails: %w\n%s", err, out)
+		if ctx.Err() != nil {
+			return fmt.Errorf("no login in %s: %w", settleTimeout, cmp.Or(last, err))
 		}
+		last = err
+		time.Sleep(300 * time.Millisecond)
 	}
 }
 
