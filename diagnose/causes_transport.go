@@ -108,6 +108,8 @@ func (p *Probe) progress() int {
 		return connected + int(connect.StageSession)
 	case p.Failed.Stage > connect.StageDial:
 		return connected + int(p.Failed.Stage)
+	case p.reset():
+		return connected + int(connect.StageBanner)
 	case p.refused():
 		return 2
 	case p.unreachable():
@@ -120,7 +122,13 @@ func (p *Probe) progress() int {
 func (p *Probe) refused() bool {
 	var forward *connect.ForwardError
 	return p.Failed != nil && p.Failed.Stage == connect.StageDial &&
-		(isRefused(p.Failed.Err) || errors.As(p.Failed.Err, &forward) && !forward.Prohibited && strings.Contains(forward.Message, "refused"))
+		(errors.Is(p.Failed.Err, syscall.ECONNREFUSED) || errors.As(p.Failed.Err, &forward) && !forward.Prohibited && strings.Contains(forward.Message, "refused"))
+}
+
+// reset says that the server took the connection and hung up before connect(2)
+// had returned here: a port that nothing listens at refuses it.
+func (p *Probe) reset() bool {
+	return p.Failed != nil && p.Failed.Stage == connect.StageDial && errors.Is(p.Failed.Err, syscall.ECONNRESET)
 }
 
 // unreachable says that an ICMP error came, or that this machine knows no way.
@@ -357,6 +365,11 @@ func findClosed(f *Facts) *Finding {
 		found.Fix.Command = "openstack console url show " + f.Nova.Server.ID
 	}
 	p, banner := f.badBanner()
+	if banner == nil {
+		if p = f.foremost(); p != nil && p.reset() {
+			banner = &connect.BannerError{Err: p.Failed.Err}
+		}
+	}
 	switch {
 	case banner != nil && strings.Contains(banner.Text, maxStartupsText):
 		found.Confidence = Certain

@@ -80,6 +80,7 @@ func TestTransportCauses(t *testing.T) {
 			return f
 		}(), Certain, []string{"osssh -p 22 web"}},
 		{"SSH 1", "T7", bannerless("", "SSH-1.5-old"), Certain, []string{"SSH-1.5-old"}},
+		{"reset at once", "T5", ended(connect.StageDial, errno(syscall.ECONNRESET)), Probable, []string{"hangs up before its banner", "no byte came"}},
 		{"an old server", "T8", noneOf("host key", "ssh-rsa", "ssh-dss"), Certain, []string{"ssh-rsa, ssh-dss", "osssh -o HostKeyAlgorithms=+ssh-rsa web"}},
 		{"an old key exchange", "T8", noneOf("key exchange", "diffie-hellman-group1-sha1", "kex-strict-s-v00@openssh.com"), Certain, []string{
 			"it offers diffie-hellman-group1-sha1", "ssh -o KexAlgorithms=+diffie-hellman-group1-sha1 198.18.113.24", "newer sshd",
@@ -116,7 +117,7 @@ func TestNoTransportCauses(t *testing.T) {
 			"the router is off":       webWith(func(f *Facts) { f.Neutron.Routers[0].AdminStateUp = false }),
 			"the server is off":       webWith(func(f *Facts) { f.Nova.Server.Status = "SHUTOFF" }),
 		},
-		"T2": {"another address answers": one(refusedAnd(func(*Facts) {})), "silent": silentWeb()},
+		"T2": {"reset at once": ended(connect.StageDial, errno(syscall.ECONNRESET)), "another address answers": one(refusedAnd(func(*Facts) {})), "silent": silentWeb()},
 		"T3": {"refused": refusedAnd(func(*Facts) {})},
 		"T4": {"the key exchange stalls": stalledWith(nil), "penalty": bannerless("Not allowed at this time", "")},
 		"T5": {"penalty": bannerless("Not allowed at this time", ""), "the key exchange stalls": stalledWith(nil), "no common algorithm": noneOf("cipher")},
