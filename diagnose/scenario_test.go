@@ -60,8 +60,9 @@ var uncertain = []string{
 	"T1", "T3", "T4", "T5", "U5", "U14", "O6", "O8", "O9", "X3", "X4", "X6",
 }
 
-// patience is how long a diagnosis may take beside many others. Alone it takes 3 s.
-const patience = 10 * time.Second
+// patience is how long a diagnosis may take beside many others: alone one of a
+// silent server takes 3 s, and one of a silent API as long as that is waited for.
+const patience = max(signInPatience, lookupPatience) + 5*time.Second
 
 // Each scenario has a cloud of its own. What is broken must be named.
 func TestScenarios(t *testing.T) {
