@@ -168,7 +168,11 @@ func findKeypairReplaced(f *Facts) *Finding {
 
 func findForeignKeypair(f *Facts) *Finding {
 	server := f.Nova.Server
-	if server == nil || f.Nova.UserID == "" || server.UserID == "" || server.UserID == f.Nova.UserID || !openstack.IsNotFound(f.Nova.KeypairErr) {
+	if server == nil || f.Nova.UserID == "" || server.UserID == "" || server.UserID == f.Nova.UserID {
+		return nil
+	}
+	// nova answers 403 where one asks for another user's (user_id), else 404
+	if !openstack.IsNotFound(f.Nova.KeypairErr) && !openstack.IsForbidden(f.Nova.KeypairErr) {
 		return nil
 	}
 	if f.Phase < Matched || f.fitting() != nil || f.working() != nil || f.admits() {

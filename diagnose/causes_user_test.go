@@ -179,6 +179,7 @@ func TestUserCauses(t *testing.T) {
 		{"rebuilt since", "U6", denied(anew, rebuilt(10)), Probable, []string{"2026-11-10"}},
 		{"rebuilt before", "U6", denied(anew, rebuilt(5)), Certain, nil},
 		{"theirs", "U7", denied(foreign), Certain, []string{"user you", "keypair work"}},
+		{"theirs, asked for with its owner", "U7", denied(func(f *Facts) { foreign(f); f.Nova.KeypairErr = apiError(403) }), Certain, []string{"user you"}},
 		{"no key", "U8", denied(fault(console.NoAuthorizedKeys)), Certain, []string{"line of no-authorized-keys"}},
 		{"no key, not reached", "U8", with(loginFacts(key), fault(console.NoDatasource)), Probable, nil},
 		{"mode", "U9", loginFacts(key, LoginProbe{Accepted: key, Err: open}), Certain, []string{"osssh key fix /home/me/.ssh/work", "0644"}},
