@@ -212,7 +212,8 @@ func findFloatingIPSecond(f *Facts) *Finding {
 			Confidence: Probable,
 			What:       fmt.Sprintf("floating IP %s leads to %s, another address of its port than the guest's first: it may know %s only", ip.FloatingIPAddress, ip.FixedIPAddress, first),
 			Evidence:   []string{fmt.Sprintf("port %s has %s", port.ID, joinAddresses(portAddresses(port)))},
-			Fix:        Fix{Command: fmt.Sprintf("openstack floating ip set --port %s --fixed-ip-address %s %s", port.ID, first, ip.ID)},
+			// unset first: the client leaves out a port that stays the same, which neutron does not take
+			Fix: Fix{Command: fmt.Sprintf("openstack floating ip unset --port %s && openstack floating ip set --port %s --fixed-ip-address %s %s", ip.ID, port.ID, first, ip.ID)},
 		}
 	}
 	return nil
