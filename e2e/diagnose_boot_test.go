@@ -18,11 +18,11 @@ func bootScenarios() []scenario {
 		{id: "O1", what: "kernel panic", quick: true, among: certain, harm: stuckBoot(
 			"[    1.123456] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)")},
 		{id: "O1", what: "no boot loader", among: certain, harm: stuckBoot("error: no such partition.", "Entering rescue mode...", "grub rescue> ")},
-		{id: "O2", what: "emergency mode", quick: true, among: certain, harm: stuckBoot(
+		{id: "O2", what: "emergency mode", among: certain, harm: stuckBoot(
 			"[DEPEND] Dependency failed for Local File Systems.",
 			"You are in emergency mode. After logging in, type \"journalctl -xb\" to view",
 			"Cannot open access to console, the root account is locked.")},
-		{id: "O3", what: "no DHCP lease", quick: true, among: certain, harm: func(ctx context.Context, s *scene) error {
+		{id: "O3", what: "no DHCP lease", among: certain, harm: func(ctx context.Context, s *scene) error {
 			s.undo(s.guest.readdress)
 			return errors.Join(s.guest.ip(ctx, "addr", "flush", "dev", "eth0"), s.prints(boots(
 				"[    5.100000] dhclient[310]: No DHCPOFFERS received.",
@@ -38,7 +38,7 @@ func bootScenarios() []scenario {
 					"[  121.0] cloud-init[345]: Used fallback datasource")
 			}))
 		}},
-		{id: "O5", what: "sshd failed", quick: true, among: certain, harm: func(ctx context.Context, s *scene) error {
+		{id: "O5", what: "sshd failed", among: certain, harm: func(ctx context.Context, s *scene) error {
 			s.undo(s.guest.restart)
 			return errors.Join(s.guest.stop(ctx), s.prints(boots(
 				"[FAILED] Failed to start ssh.service - OpenBSD Secure Shell server.",
@@ -65,7 +65,7 @@ func bootScenarios() []scenario {
 				return log + "[  999.0] Out of memory: Killed process 812 (java) total-vm:4194304kB, anon-rss:1048576kB\r\n"
 			}))
 		}},
-		{id: "O10", what: "silent, and no console", quick: true, among: probable, harm: func(ctx context.Context, s *scene) error {
+		{id: "O10", what: "silent, and no console", among: probable, harm: func(ctx context.Context, s *scene) error {
 			return errors.Join(s.deaf(ctx), s.prints(func(string) string { return "" }))
 		}},
 	}
@@ -84,13 +84,13 @@ func sessionScenarios() []scenario {
 		{id: "X1", what: "nologin", quick: true, among: certain, harm: withEtc("nologin", func(string) string {
 			return "System is booting up. Unprivileged users are not permitted to log in yet. Please come back later. For technical details, see pam_nologin(8).\n"
 		})},
-		{id: "X2", what: "a shell that lets nobody in", quick: true, among: certain, harm: withEtc("passwd", func(text string) string {
+		{id: "X2", what: "a shell that lets nobody in", among: certain, harm: withEtc("passwd", func(text string) string {
 			return changeUser(text, 6, "/usr/sbin/nologin")
 		})},
 		{id: "X3", what: "the session hangs", quick: true, among: probable, harm: serving("ForceCommand sleep 20")},
-		{id: "X4", what: "sshrc prints", quick: true, among: probable, harm: withEtc("ssh/sshrc", func(string) string { return "echo Welcome to the machine\n" })},
+		{id: "X4", what: "sshrc prints", among: probable, harm: withEtc("ssh/sshrc", func(string) string { return "echo Welcome to the machine\n" })},
 		{id: "X5", what: "the jump host forwards nothing", among: certain, harm: refusingJump},
-		{id: "X6", what: "the shell ends at once", quick: true, among: probable, harm: withEtc("passwd", func(text string) string {
+		{id: "X6", what: "the shell ends at once", among: probable, harm: withEtc("passwd", func(text string) string {
 			return changeUser(text, 6, "/bin/false")
 		})},
 	}

@@ -24,10 +24,10 @@ func groupScenarios() []scenario {
 		{id: "G2", what: "no ingress rule", quick: true, among: certain, fix: byRunning, harm: rules()},
 		{id: "G2", what: "ping only", among: certain, fix: byRunning, harm: rules(object{"protocol": "icmp", "port_range_min": nil, "port_range_max": nil})},
 		{id: "G3", what: "another prefix", quick: true, among: certain, fix: byRunning, harm: rules(object{"remote_ip_prefix": "192.0.2.0/24"})},
-		{id: "G4", what: "IPv6 only", quick: true, among: certain, fix: byRunning, harm: rules(object{"ethertype": "IPv6"})},
+		{id: "G4", what: "IPv6 only", among: certain, fix: byRunning, harm: rules(object{"ethertype": "IPv6"})},
 		{id: "G5", what: "another port", quick: true, among: certain, fix: byRunning, harm: rules(object{"port_range_min": 80, "port_range_max": 443})},
 		{id: "G5", what: "another protocol", among: certain, fix: byRunning, harm: rules(object{"protocol": "udp"})},
-		{id: "G6", what: "members only", quick: true, among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
+		{id: "G6", what: "members only", among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
 			return rules(object{"remote_group_id": s.guest.group})(ctx, s)
 		}},
 		{id: "G7", what: "the group is on the other port", among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {

@@ -97,7 +97,7 @@ func (g *guest) run(ctx context.Context, dir string, how sshd) error {
 	}
 	start, flags := `hostname "$1"; exec /usr/sbin/sshd -f "$2" -E "$3"`, []string{"--uts"}
 	if how.etc != "" {
-		start, flags = `mount --bind "$4" /etc; `+start, append(flags, "--mount")
+		start, flags = `mount --bind "$4" /etc && `+start, append(flags, "--mount")
 	}
 	args := append([]string{"netns", "exec", g.namespace(), "unshare"}, flags...)
 	return ran(ctx, "ip", append(args, "sh", "-c", start, "sh", g.name, config, filepath.Join(dir, "sshd.log"), how.etc)...)
@@ -155,10 +155,17 @@ func (g *guest) signal(ctx context.Context, signal syscall.Signal) error {
 	return err
 }
 
-// ownEtc copies this machine's /etc, as a guest's SSH server may see it.
+// ownEtc copies this machine's /etc, as a guest's SSH server may see it: without
+// a name server, which it does not reach.
 func (s *scene) ownEtc(ctx context.Context) (string, error) {
 	dir := filepath.Join(s.t.TempDir(), "etc")
-	return dir, ran(ctx, "cp", "-a", "/etc", dir)
+	if err := ran(ctx, "cp", "-a", "/etc", dir); err != nil {
+		return "", err
+	}
+	_ = os.Remove(filepath.Join(dir, "resolv.conf")) // it may be a link
+	return dir, errors.Join(
+		os.WriteFile(filepath.Join(dir, "resolv.conf"), nil, 0o644),
+		os.WriteFile(filepath.Join(dir, "hosts"), []byte("127.0.0.1 localhost\n"+laptop.public.String()+" laptop\n"), 0o644))
 }
 
 // filter adds a rule to the guest's own firewall.

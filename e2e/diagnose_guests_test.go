@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -453,7 +455,43 @@ func awaitReached(ctx context.Context, address netip.Addr, answers bool) error {
 	}
 }
 
-func (g *guest) answers(ctx context.Context) error { return awaitReached(ctx, g.address, true) }
+// answers waits until the guest's SSH server says its banner.
+func (g *guest) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	for {
+		conn, err := greeted(g.address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s at %s gives no banner: %w", g.name, g.address, err)
+		}
+	}
+}
+
+// greeted connects from the laptop, and reads the beginning of the SSH banner.
+func greeted(address netip.Addr) (net.Conn, error) {
+	conn, err := dialInside(laptopNamespace, netip.AddrPortFrom(address, 22).String())
+	if err != nil {
+		return nil, err
+	}
+	const banner = "SSH-2.0-"
+	said := make([]byte, len(banner))
+	err = conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+	if err == nil {
+		_, err = io.ReadFull(conn, said)
+	}
+	if err == nil && string(said) != banner {
+		err = fmt.Errorf("it says %q", said)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
 
 // silent waits until a change that closes the way is in force.
 func (g *guest) silent(ctx context.Context) error { return awaitReached(ctx, g.address, false) }

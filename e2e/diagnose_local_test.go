@@ -25,7 +25,7 @@ func localScenarios() []scenario {
 			s.setenv("OS_CLOUD", "")
 			return nil
 		}},
-		{id: "L2", what: "a cloud that is not in the file", quick: true, among: certain, harm: func(_ context.Context, s *scene) error {
+		{id: "L2", what: "a cloud that is not in the file", among: certain, harm: func(_ context.Context, s *scene) error {
 			s.setenv("OS_CLOUD", "demonstration")
 			return nil
 		}},
@@ -36,7 +36,7 @@ func localScenarios() []scenario {
 		{id: "L4", what: "no password", among: certain, harm: configured(func(c, auth object) { delete(auth, "password") })},
 		{id: "L5", what: "wrong password", quick: true, among: certain, harm: configured(func(c, auth object) { auth["password"] = "wrong" })},
 		{id: "L5", what: "wrong domain", among: certain, harm: configured(func(c, auth object) { auth["user_domain_name"] = "Nowhere" })},
-		{id: "L6", what: "deleted application credential", quick: true, among: certain, harm: func(ctx context.Context, s *scene) error {
+		{id: "L6", what: "deleted application credential", among: certain, harm: func(ctx context.Context, s *scene) error {
 			used, err := s.applicationCredential(ctx, object{})
 			if err != nil {
 				return err
@@ -72,11 +72,11 @@ func localScenarios() []scenario {
 			s.use(cloud(func(_, auth object) { auth["auth_url"] = server.URL + "/v3" }))
 			return nil
 		}},
-		{id: "L12", what: "nothing listens at auth_url", quick: true, among: certain, harm: configured(func(c, auth object) { auth["auth_url"] = "http://127.0.0.1:9/v3" })},
+		{id: "L12", what: "nothing listens at auth_url", among: certain, harm: configured(func(c, auth object) { auth["auth_url"] = "http://127.0.0.1:9/v3" })},
 		{id: "L13", what: "auth_type of a browser", among: certain, harm: configured(func(c, auth object) {
 			c["auth_type"] = "v3websso"
 		})},
-		{id: "L14", what: "ssh_config that others may write", quick: true, among: certain, fix: byRunning, harm: func(_ context.Context, s *scene) error {
+		{id: "L14", what: "ssh_config that others may write", among: certain, fix: byRunning, harm: func(_ context.Context, s *scene) error {
 			s.write(".ssh/config", "Host *\n  ConnectTimeout 10\n", 0o666)
 			return nil
 		}},
@@ -93,7 +93,7 @@ func apiScenarios() []scenario {
 		{id: "C4", what: "nova throttles", among: certain, harm: withNova(http.StatusTooManyRequests, "/", `{"overLimit": {"code": 429, "message": "slow down"}}`)},
 		{id: "C5", what: "details of servers fail", among: probable, harm: withNova(http.StatusInternalServerError, "/servers/detail",
 			`{"computeFault": {"code": 500, "message": "Unexpected API Error."}}`)},
-		{id: "C8", what: "the endpoint leads nowhere", quick: true, among: certain, harm: configured(func(c, auth object) {
+		{id: "C8", what: "the endpoint leads nowhere", among: certain, harm: configured(func(c, auth object) {
 			c["compute_endpoint_override"] = "http://127.0.0.1:9/v2.1"
 		})},
 	}

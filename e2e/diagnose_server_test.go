@@ -17,7 +17,7 @@ func serverScenarios() []scenario {
 			s.ask(strings.ToUpper(s.guest.name))
 			return nil
 		}},
-		{id: "S2", what: "two servers of one name", quick: true, among: certain, fix: byLogin, harm: func(ctx context.Context, s *scene) error {
+		{id: "S2", what: "two servers of one name", among: certain, fix: byLogin, harm: func(ctx context.Context, s *scene) error {
 			rename := func(name string) func(context.Context) error {
 				return func(ctx context.Context) error {
 					return change(ctx, s.demo.compute, "servers/"+s.guest.beside, "server", object{"name": name})
@@ -44,7 +44,7 @@ func serverScenarios() []scenario {
 		}},
 		{id: "S6", what: "no host for its flavor", among: certain, harm: noHost},
 		{id: "S7", what: "stopped", quick: true, among: certain, fix: byLogin, harm: inStatus("os-stop", "SHUTOFF", "os-start")},
-		{id: "S8", what: "paused", quick: true, among: certain, fix: byLogin, harm: inStatus("pause", "PAUSED", "unpause")},
+		{id: "S8", what: "paused", among: certain, fix: byLogin, harm: inStatus("pause", "PAUSED", "unpause")},
 		{id: "S8", what: "suspended", among: certain, fix: byLogin, harm: inStatus("suspend", "SUSPENDED", "resume")},
 		{id: "S9", what: "shelved", among: certain, harm: inStatus("shelve", "SHELVED_OFFLOADED", "unshelve")},
 		{id: "S10", what: "rescued", among: certain, harm: func(ctx context.Context, s *scene) error {

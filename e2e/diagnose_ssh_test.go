@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,14 +22,13 @@ func transportScenarios() []scenario {
 			s.undo(s.guest.restart)
 			return s.guest.stop(ctx)
 		}},
-		{id: "T3", what: "the guest's firewall rejects", quick: true, among: probable, harm: func(ctx context.Context, s *scene) error {
+		{id: "T3", what: "the guest's firewall rejects", among: probable, harm: func(ctx context.Context, s *scene) error {
 			return s.filter(ctx, "-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "REJECT", "--reject-with", "icmp-host-prohibited")
 		}},
 		{id: "T4", what: "sshd hangs", quick: true, among: probable, harm: func(ctx context.Context, s *scene) error {
 			s.undo(s.guest.restart)
 			return s.guest.signal(ctx, syscall.SIGSTOP)
 		}},
-		{id: "T5", what: "hosts.deny", among: probable, harm: withEtc("hosts.deny", func(string) string { return "sshd: ALL\n" })},
 		{id: "T5", what: "MaxStartups", quick: true, among: probable, harm: func(ctx context.Context, s *scene) error {
 			if err := s.serve(ctx, sshd{options: []string{"MaxStartups 1:100:10"}}); err != nil {
 				return err
@@ -38,15 +36,9 @@ func transportScenarios() []scenario {
 			if err := s.guest.answers(ctx); err != nil {
 				return err
 			}
-			held, err := dialInside(laptopNamespace, s.guest.address.String()+":22")
-			if err != nil {
-				return err
-			}
-			s.undo(func(context.Context) error { return held.Close() })
-			_, err = io.ReadFull(held, make([]byte, 8)) // its banner: it is being served
-			return err
+			return s.holdLogin(ctx)
 		}},
-		{id: "T6", what: "a penalty", quick: true, among: certain, harm: func(ctx context.Context, s *scene) error {
+		{id: "T6", what: "a penalty", among: certain, harm: func(ctx context.Context, s *scene) error {
 			return s.impostor(ctx, says("Not allowed at this time\r\n"))
 		}},
 		{id: "T7", what: "a mail server", quick: true, among: certain, harm: func(ctx context.Context, s *scene) error {
@@ -54,6 +46,22 @@ func transportScenarios() []scenario {
 		}},
 		{id: "T8", what: "an old key exchange only", quick: true, among: certain, harm: serving("KexAlgorithms diffie-hellman-group14-sha1,diffie-hellman-group1-sha1")},
 		{id: "T8", what: "host keys by SHA-1 only", among: certain, fix: byLogin, harm: serving("HostKeyAlgorithms ssh-rsa")},
+	}
+}
+
+// holdLogin begins a login and does not go on with it.
+func (s *scene) holdLogin(ctx context.Context) error {
+	for {
+		held, err := greeted(s.guest.address)
+		if err == nil {
+			s.undo(func(context.Context) error { return held.Close() })
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond): // one before is still counted
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 
@@ -66,7 +74,7 @@ func serving(options ...string) func(context.Context, *scene) error {
 
 // withEtc restarts sshd with a changed file in an /etc of its own. A file that is
 // not there is "" before.
-func withEtc(file string, change func(string) string) func(context.Context, *scene) error {
+func withEtc(file string, change func(string) string, options ...string) func(context.Context, *scene) error {
 	return func(ctx context.Context, s *scene) error {
 		etc, err := s.ownEtc(ctx)
 		if err != nil {
@@ -80,7 +88,7 @@ func withEtc(file string, change func(string) string) func(context.Context, *sce
 		if err := os.WriteFile(path, []byte(change(string(was))), 0o644); err != nil {
 			return err
 		}
-		return errors.Join(s.serve(ctx, sshd{etc: etc}), s.guest.answers(ctx))
+		return errors.Join(s.serve(ctx, sshd{etc: etc, options: options}), s.guest.answers(ctx))
 	}
 }
 
@@ -103,7 +111,7 @@ func hostKeyScenarios() []scenario {
 			s.then = s.showConsole
 			return s.prints(func(string) string { return "" })
 		}},
-		{id: "H2", what: "known_hosts has another server's key", quick: true, among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
+		{id: "H2", what: "known_hosts has another server's key", among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
 			other, err := os.ReadFile(filepath.Join(state(), "vm", s.guest.beside, "ssh_host_ed25519_key.pub"))
 			if err != nil {
 				return err
@@ -112,7 +120,7 @@ func hostKeyScenarios() []scenario {
 			s.then = s.showConsole
 			return s.prints(func(string) string { return "" })
 		}},
-		{id: "H3", what: "nothing vouches for the key", quick: true, among: certain, harm: func(_ context.Context, s *scene) error {
+		{id: "H3", what: "nothing vouches for the key", among: certain, harm: func(_ context.Context, s *scene) error {
 			s.ask(s.guest.name, "-o", "StrictHostKeyChecking=yes")
 			return s.prints(func(string) string { return "" })
 		}},
@@ -156,8 +164,8 @@ func userScenarios() []scenario {
 			s.ask(s.guest.name, "-l", "root")
 			return nil
 		}},
-		{id: "U3", what: "no key here", quick: true, among: certain, harm: func(_ context.Context, s *scene) error { s.hideKey(); return nil }},
-		{id: "U4", what: "another key is named", quick: true, among: certain, harm: func(ctx context.Context, s *scene) error {
+		{id: "U3", what: "no key here", among: certain, harm: func(_ context.Context, s *scene) error { s.hideKey(); return nil }},
+		{id: "U4", what: "another key is named", among: certain, harm: func(ctx context.Context, s *scene) error {
 			s.hideKey()
 			path := filepath.Join(s.home, "other")
 			s.ask(s.guest.name, "-i", path)
@@ -169,7 +177,7 @@ func userScenarios() []scenario {
 		}},
 		{id: "U6", what: "keypair made anew", among: certain, harm: func(ctx context.Context, s *scene) error {
 			keypair := s.guest.name
-			if err := s.makeKeypair(ctx, s.demo, keypair); err != nil {
+			if err := s.makeKeypair(ctx, s.demo, keypair, "ed25519"); err != nil {
 				return err
 			}
 			if _, err := s.extra(ctx, s.demo, keypair); err != nil {
@@ -177,7 +185,7 @@ func userScenarios() []scenario {
 			}
 			time.Sleep(time.Second) // times of the API are in seconds
 			s.hideKey()
-			return errors.Join(remove(ctx, s.demo.compute, "os-keypairs/"+keypair), s.makeKeypair(ctx, s.demo, keypair))
+			return errors.Join(remove(ctx, s.demo.compute, "os-keypairs/"+keypair), s.makeKeypair(ctx, s.demo, keypair, "ed25519"))
 		}},
 		{id: "U7", what: "another user's keypair", among: certain, harm: foreignServer},
 		{id: "U8", what: "no key installed", quick: true, among: certain, harm: func(_ context.Context, s *scene) error {
@@ -185,7 +193,7 @@ func userScenarios() []scenario {
 				return withoutKeys(log, "ci-info: no authorized SSH keys fingerprints found for user "+whyUser+".")
 			}))
 		}},
-		{id: "U9", what: "a key that others may read", quick: true, among: certain, fix: byRunning, harm: func(_ context.Context, s *scene) error {
+		{id: "U9", what: "a key that others may read", among: certain, fix: byRunning, harm: func(_ context.Context, s *scene) error {
 			s.write(".ssh/"+whyKey, string(s.private), 0o644)
 			return nil
 		}},
@@ -194,29 +202,29 @@ func userScenarios() []scenario {
 			s.undo(func(context.Context) error { s.write(".ssh/"+whyKey, string(s.private), 0o600); return nil })
 			return ran(ctx, "ssh-keygen", "-q", "-p", "-N", "secret words", "-f", filepath.Join(s.home, ".ssh", whyKey))
 		}},
-		{id: "U12", what: "RSA with SHA-1 only", among: certain, harm: func(ctx context.Context, s *scene) error {
-			key, err := os.ReadFile(filepath.Join(state(), "keys", "rsa"))
-			if err != nil {
-				return err
-			}
+		{id: "U12", what: "a DSA key", among: certain, harm: func(ctx context.Context, s *scene) error {
 			s.hideKey()
-			s.write(".ssh/rsa", string(key), 0o600)
-			if _, err := s.extra(ctx, s.demo, "rsa"); err != nil {
+			keypair := s.guest.name
+			if err := s.makeKeypair(ctx, s.demo, keypair, "dsa"); err != nil {
 				return err
 			}
-			return s.serve(ctx, sshd{options: []string{"PubkeyAcceptedAlgorithms ssh-rsa"}})
+			_, err := s.extra(ctx, s.demo, keypair)
+			return err
 		}},
-		{id: "U13", what: "a key file cut short", quick: true, among: certain, harm: func(_ context.Context, s *scene) error {
+		{id: "U13", what: "a key file cut short", among: certain, harm: func(_ context.Context, s *scene) error {
 			s.write(".ssh/"+whyKey, string(s.private[:len(s.private)/2]), 0o600)
 			s.undo(func(context.Context) error { s.write(".ssh/"+whyKey, string(s.private), 0o600); return nil })
 			return nil
 		}},
 		{id: "U14", what: "authorized_keys where others may write", quick: true, among: probable, harm: serving("StrictModes yes")},
-		{id: "U15", what: "key and password", quick: true, among: certain, harm: serving("AuthenticationMethods publickey,password", "PasswordAuthentication yes")},
+		{id: "U15", what: "key and password", among: certain, harm: serving("AuthenticationMethods publickey,password", "PasswordAuthentication yes")},
 		{id: "U15", what: "passwords only", among: certain, harm: serving("PubkeyAuthentication no", "PasswordAuthentication yes")},
-		{id: "U16", what: "password expired", quick: true, among: certain, harm: withEtc("shadow", func(text string) string {
+		{id: "U16", what: "account expired", quick: true, among: certain, harm: withEtc("shadow", func(text string) string {
+			return changeUser(text, 7, "1") // the day it ends, since 1970
+		}, "UsePAM yes")},
+		{id: "U16", what: "password expired", among: certain, harm: withEtc("shadow", func(text string) string {
 			return changeUser(text, 2, "0") // the day of the last change
-		})},
+		}, "UsePAM yes")},
 	}
 }
 
@@ -241,10 +249,10 @@ func withoutKeys(log string, lines ...string) string {
 
 // makeKeypair imports a new key as a keypair, and puts its private half into the
 // user's home.
-func (s *scene) makeKeypair(ctx context.Context, as *api, name string) error {
+func (s *scene) makeKeypair(ctx context.Context, as *api, name, kind string) error {
 	path := filepath.Join(s.home, ".ssh", name)
 	_ = os.Remove(path) // of the keypair before
-	if err := ran(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path); err != nil {
+	if err := ran(ctx, "ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path); err != nil {
 		return err
 	}
 	public, err := os.ReadFile(path + ".pub")
@@ -301,7 +309,7 @@ func foreignServer(ctx context.Context, s *scene) error {
 		return err
 	}
 	keypair := s.guest.name
-	if err := s.makeKeypair(ctx, as, keypair); err != nil {
+	if err := s.makeKeypair(ctx, as, keypair, "ed25519"); err != nil {
 		return err
 	}
 	if _, err = s.extra(ctx, as, keypair); err != nil {
