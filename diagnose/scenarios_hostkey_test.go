@@ -33,6 +33,10 @@ func hostKeyScenarios() []scenario {
 			s.forgetful("web")
 		}},
 		{cause: "H4", name: "keys that no console told", breaks: func(s *stage) { s.instance("web", demo.SSHNewHostKeys) }},
+		{cause: "H4", also: "U3", name: "foreign keys, and no key", breaks: func(s *stage) {
+			s.instance("web", demo.SSHNewHostKeys)
+			s.remove("ed25519", "ed25519.pub")
+		}},
 		{cause: "H4", name: "revoked", breaks: func(s *stage) { s.remember(userKnownHosts, "@revoked *", "web") }},
 		{cause: "H5", name: "of one snapshot", beside: true, breaks: func(s *stage) { s.remember(ownKnownHosts, other(s), "web") }},
 	}

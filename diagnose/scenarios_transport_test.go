@@ -36,6 +36,10 @@ func transportScenarios() []scenario {
 		{cause: "T7", name: "a mail server", sshd: true, breaks: instead(`printf '220 web ESMTP Postfix\r\n'; sleep 20`)},
 		{cause: "T7", name: "SSH 1", sshd: true, breaks: instead(`printf 'SSH-1.5-1.2.27\n'; sleep 20`)},
 		{cause: "T8", name: "an old cipher", sshd: true, breaks: sshd("Ciphers 3des-cbc"), mends: bySSH},
+		{cause: "T8", also: "U3", name: "an old cipher, and no key", sshd: true, breaks: func(s *stage) {
+			s.configure("web", "Ciphers 3des-cbc")
+			s.remove("ed25519", "ed25519.pub")
+		}},
 		{cause: "T8", name: "an old key exchange", sshd: true, breaks: sshd("KexAlgorithms diffie-hellman-group14-sha1"), mends: bySSH},
 		{cause: "T8", name: "RSA host keys with SHA-1", sshd: true, breaks: sshd("HostKeyAlgorithms ssh-rsa"), mends: func(s *stage, fix Fix) {
 			s.shell(fix.Command)
