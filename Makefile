@@ -68,6 +68,7 @@ e2e: tools build
 	e2e/cloud/up --fresh
 	OSSSH_RULES_CASES=$(RULES) OSSSH_WHY=$(WHY) $(GO) test -count=1 -timeout 60m -tags $(TAGS),e2e -v ./e2e/...
 	$(GO) test -count=1 -tags $(TAGS),e2e -run TestOpenStackClient ./internal/demo
+	$(GO) test -count=1 -tags $(TAGS) -run TestScenarios -v ./diagnose
 
 e2e-full: e2e
 	e2e/cloud/check

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"osssh/connect"
@@ -50,10 +51,15 @@ func (d *detour) candidate() connect.Candidate {
 // dial waits for the direct ways, looks for jump hosts and takes the first one
 // that lets itself be taken; one that memory has just tried in vain comes last.
 func (d *detour) dial(ctx context.Context) (net.Conn, error) {
-	if err := d.watch.awaitSilence(ctx); err != nil {
+	if err := d.watch.awaitSilence(ctx, askingPatience); err != nil {
 		return nil, err
 	}
-	jumps, err := d.plan.Jumps(ctx)
+	search := sync.OnceValues(func() ([]Jump, error) { return d.plan.Jumps(ctx) })
+	go search()
+	if err := d.watch.awaitSilence(ctx, silencePatience); err != nil {
+		return nil, err
+	}
+	jumps, err := search()
 	spent := d.plan.request.spent
 	slices.SortStableFunc(jumps, func(a, b Jump) int { return compareBool(a.Server.ID == spent, b.Server.ID == spent) })
 	none := &NoJumpError{}

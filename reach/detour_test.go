@@ -157,7 +157,7 @@ func TestAwaitSilence(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
-			if err := w.awaitSilence(ctx); !errors.Is(err, c.want) {
+			if err := w.awaitSilence(ctx, silencePatience); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})

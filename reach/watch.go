@@ -25,8 +25,9 @@ const (
 	// verdictPatience bounds how long a failed login waits for what the rules say.
 	verdictPatience = 2 * time.Second
 	// silencePatience is how long the direct ways are given to answer TCP before
-	// a jump host is looked for.
+	// a jump host is taken, and askingPatience before the APIs are asked for one.
 	silencePatience = 2 * time.Second
+	askingPatience  = time.Second
 )
 
 // UnreachedError says that no SSH server answered at any address, with what the
@@ -235,10 +236,10 @@ func (w *watch) follow(e connect.Event) {
 // errAnswered ends a detour that is not needed.
 var errAnswered = errors.New("the server is reached directly")
 
-// awaitSilence waits until a jump host is needed: when no direct candidate is
-// left, or none has answered for a while.
-func (w *watch) awaitSilence(ctx context.Context) error {
-	patience := time.NewTimer(silencePatience - time.Since(w.began))
+// awaitSilence waits until no direct candidate is left, or none has answered for
+// so long.
+func (w *watch) awaitSilence(ctx context.Context, long time.Duration) error {
+	patience := time.NewTimer(long - time.Since(w.began))
 	defer patience.Stop()
 	for silent := false; ; {
 		w.mu.Lock()
