@@ -339,6 +339,7 @@ func floatingDown(ctx context.Context, s *scene) error {
 	})
 	return errors.Join(
 		ran(ctx, "ip", "-n", router, "addr", "del", address, "dev", fields[1]),
+		ran(ctx, "ip", "-n", laptopNamespace, "neigh", "flush", "to", s.guest.address.String()),
 		status("DOWN")(ctx), s.guest.silent(ctx))
 }
 
