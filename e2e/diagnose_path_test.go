@@ -92,7 +92,7 @@ func addressScenarios() []scenario {
 // Routers, networks, subnets, ports.
 func pathScenarios() []scenario {
 	return []scenario{
-		{id: "P1", what: "router without a gateway", among: certain, fix: byRunning, harm: func(ctx context.Context, s *scene) error {
+		{id: "P1", what: "router without a gateway", among: certain, harm: func(ctx context.Context, s *scene) error {
 			gateway := func(info any) func(context.Context) error {
 				return func(ctx context.Context) error { return s.changeRouter(ctx, object{"external_gateway_info": info}) }
 			}
@@ -101,7 +101,6 @@ func pathScenarios() []scenario {
 			if err := s.takeFloating(ctx); err != nil {
 				return err
 			}
-			s.then = func(ctx context.Context) error { return s.bindFloating(ctx, s.guest) }
 			return gateway(nil)(ctx)
 		}},
 		{id: "P2", what: "subnet on no router", among: certain, harm: func(ctx context.Context, s *scene) error {
