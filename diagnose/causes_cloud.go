@@ -160,8 +160,17 @@ func findAPIFailing(f *Facts) *Finding {
 	}
 	return &Finding{
 		Confidence: Certain, What: fmt.Sprintf("%s fails with %d", api.Service, api.Status),
-		Evidence: apiEvidence(api), Fix: Fix{Words: "try again; if it stays, tell the operator the request id " + api.RequestID},
+		Evidence: apiEvidence(api), Fix: Fix{Words: "try again; if it stays, tell the operator" + requestWords(api)},
 	}
+}
+
+// requestWords names the request where the answer came with its id: one of a
+// load balancer does not.
+func requestWords(api *openstack.APIError) string {
+	if api.RequestID == "" {
+		return ""
+	}
+	return " the request id " + api.RequestID
 }
 
 func findThrottled(f *Facts) *Finding {
