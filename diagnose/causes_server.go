@@ -88,7 +88,7 @@ func serverCauses() []Cause {
 			Find:  findShelved,
 		},
 		{
-			ID: "S10", Slug: "rescue", Layer: HostKey,
+			ID: "S10", Slug: "rescue", Layer: State,
 			Title: "the server runs its rescue system, which has other host keys and often another user",
 			Shows: "a changed host key, or permission denied",
 			Told:  "status RESCUE",
