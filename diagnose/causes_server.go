@@ -304,7 +304,7 @@ func findInTransition(f *Facts) *Finding {
 		return nil
 	}
 	moving := slices.Contains(transitions, server.Status)
-	if !moving && (server.Status != "ACTIVE" || server.TaskState == "" || harmlessTask(server.TaskState)) {
+	if !moving && (server.Status != "ACTIVE" || server.KeepsRunning()) {
 		return nil
 	}
 	what := fmt.Sprintf("%s is in transition: %s", server.Name, server.Status)
@@ -312,11 +312,6 @@ func findInTransition(f *Facts) *Finding {
 		what += ", " + server.TaskState
 	}
 	return &Finding{Confidence: Certain, What: what, Fix: Fix{Command: "osssh --wait " + terminal.Quote(f.Name)}}
-}
-
-// harmlessTask is a task beside which a server goes on running (nova/compute/task_states.py).
-func harmlessTask(task string) bool {
-	return strings.HasPrefix(task, "image_") || task == "migrating" || task == "updating_password"
 }
 
 func findNotPowered(f *Facts) *Finding {

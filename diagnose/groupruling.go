@@ -261,16 +261,7 @@ func (r groupRuling) service() string {
 // admitsWords is a rule in short: "tcp/22 from 192.0.2.0/24", "icmp", "everything
 // over IPv6 from members of bastion".
 func (f *Facts) admitsWords(a secgroup.Admits) string {
-	what := a.Protocol
-	switch {
-	case what == "":
-		what = "everything"
-	case a.First == 0 && a.Last == 0:
-	case a.First == a.Last:
-		what += fmt.Sprintf("/%d", a.First)
-	default:
-		what += fmt.Sprintf("/%d-%d", a.First, a.Last)
-	}
+	what := a.Service()
 	if a.EtherType == "IPv6" {
 		what += " over IPv6"
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"osssh/internal/console"
@@ -132,10 +131,6 @@ func wayUp(s openstack.Server) (openstack.PowerAction, bool) {
 	return "", false
 }
 
-// harmlessTasks leave a running server as it is (nova/compute/task_states.py).
-var harmlessTasks = [...]string{"", "image_snapshot", "image_snapshot_pending", "image_pending_upload",
-	"image_uploading", "image_backup", "updating_password", "migrating"}
-
 // inTransition says whether nova is about to bring a server into another state.
 func inTransition(s openstack.Server) bool {
 	switch s.Status {
@@ -144,7 +139,7 @@ func inTransition(s openstack.Server) bool {
 	case "ERROR", "DELETED":
 		return false
 	}
-	return !slices.Contains(harmlessTasks[:], s.TaskState)
+	return !s.KeepsRunning()
 }
 
 // untilSettled follows the server's status as long as it will change by itself.

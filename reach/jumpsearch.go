@@ -2,14 +2,11 @@ package reach
 
 import (
 	"context"
-	"net/url"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
-	"osssh/internal/console"
 	"osssh/internal/openstack"
-	"osssh/keystore"
 	"osssh/resolve"
 	"osssh/secgroup"
 )
@@ -101,18 +98,7 @@ func unlessUnreadable(err error) error {
 
 // gatherRules asks for the groups of ports, and what their rules refer to.
 func gatherRules(ctx context.Context, client *openstack.Client, ports []openstack.Port) ([]openstack.SecurityGroup, secgroup.Facts, error) {
-	ids := url.Values{}
-	for _, port := range ports {
-		for _, id := range port.SecurityGroups {
-			if !slices.Contains(ids["id"], id) {
-				ids.Add("id", id)
-			}
-		}
-	}
-	if len(ids) == 0 {
-		return nil, secgroup.Facts{}, nil
-	}
-	groups, err := client.SecurityGroups(ctx, ids)
+	groups, err := resolve.Groups(ctx, client, ports)
 	if err != nil {
 		return nil, secgroup.Facts{}, err
 	}
@@ -125,21 +111,6 @@ func keypairOf(server openstack.Server, keypairs []openstack.Keypair, userID str
 	for i := range keypairs {
 		if keypairs[i].Name == server.KeyName && server.UserID == userID {
 			return &keypairs[i]
-		}
-	}
-	return nil
-}
-
-// keyHere is the best key here for a server, without asking the server's
-// console; nil where there is none. A key that the user named for another
-// server counts only if it fits.
-func keyHere(index *keystore.Index, server openstack.Server, keypair *openstack.Keypair) *keystore.Identity {
-	if server.KeyName == "" {
-		return nil
-	}
-	for _, id := range index.Match(WantedKey(server, keypair, console.Log{})).Identities {
-		if id.How != keystore.ByExplicit {
-			return id
 		}
 	}
 	return nil

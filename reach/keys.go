@@ -78,6 +78,21 @@ func WantedKey(server openstack.Server, keypair *openstack.Keypair, boot console
 	return wanted
 }
 
+// keyHere is the best key here for a server, without asking the server's
+// console; nil where there is none. A key that the user named for another
+// server counts only if it fits.
+func keyHere(index *keystore.Index, server openstack.Server, keypair *openstack.Keypair) *keystore.Identity {
+	if server.KeyName == "" {
+		return nil
+	}
+	for _, id := range index.Match(WantedKey(server, keypair, console.Log{})).Identities {
+		if id.How != keystore.ByExplicit {
+			return id
+		}
+	}
+	return nil
+}
+
 // maxOffered is how many keys are offered to a server: sshd counts each
 // against its MaxAuthTries, 6 by default.
 const maxOffered = 5

@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"osssh/internal/console"
 	"osssh/internal/openstack"
 	"osssh/keystore"
 	"osssh/resolve"
@@ -147,14 +146,5 @@ func (s *survey) row(server openstack.Server, r Request) Row {
 // key is the best key for a server. One that ssh_config names for some server
 // counts for this one only if it fits.
 func (s *survey) key(server openstack.Server) *keystore.Identity {
-	if server.KeyName == "" {
-		return nil
-	}
-	wanted := WantedKey(server, s.all.Keypair(server, s.userID), console.Log{})
-	for _, id := range s.index.Match(wanted).Identities {
-		if id.How != keystore.ByExplicit {
-			return id
-		}
-	}
-	return nil
+	return keyHere(s.index, server, s.all.Keypair(server, s.userID))
 }

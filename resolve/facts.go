@@ -161,16 +161,25 @@ func withExternal(ctx context.Context, c *openstack.Client, gathered func() (Way
 
 func gatherGroups(ctx context.Context, c *openstack.Client, ports func() ([]openstack.Port, error)) ([]openstack.SecurityGroup, error) {
 	all, err := ports()
+	if err != nil {
+		return nil, err
+	}
+	return Groups(ctx, c, all)
+}
+
+// Groups asks for the security groups of ports, each once; those that may not be
+// read are missing.
+func Groups(ctx context.Context, c *openstack.Client, ports []openstack.Port) ([]openstack.SecurityGroup, error) {
 	ids := url.Values{}
-	for _, port := range all {
+	for _, port := range ports {
 		for _, id := range port.SecurityGroups {
 			if !slices.Contains(ids["id"], id) {
 				ids.Add("id", id)
 			}
 		}
 	}
-	if err != nil || len(ids) == 0 {
-		return nil, err
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	return c.SecurityGroups(ctx, ids)
 }

@@ -1,6 +1,7 @@
 package secgroup
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -23,6 +24,20 @@ type Admits struct {
 
 // Anywhere reports whether every address of the family is let through.
 func (a Admits) Anywhere() bool { return a.Prefix.IsValid() && a.Prefix.Bits() == 0 }
+
+// Service is what is let through, whoever asks: "tcp/22", "tcp/20-25", "icmp",
+// "everything".
+func (a Admits) Service() string {
+	switch {
+	case a.Protocol == "":
+		return "everything"
+	case a.First == 0 && a.Last == 0:
+		return a.Protocol
+	case a.First == a.Last:
+		return fmt.Sprintf("%s/%d", a.Protocol, a.First)
+	}
+	return fmt.Sprintf("%s/%d-%d", a.Protocol, a.First, a.Last)
+}
 
 // Admits reads the rule's fields as neutron's drivers do
 // (neutron/extensions/securitygroup.py).

@@ -98,17 +98,7 @@ func missedRule(v reach.Verdict, port int) string {
 
 // admitsWords is a rule in short: "icmp over IPv4", "tcp/80 over IPv4 from 10.0.0.0/8".
 func admitsWords(a secgroup.Admits) string {
-	what := a.Protocol
-	switch {
-	case what == "":
-		what = "everything"
-	case a.First == 0 && a.Last == 0:
-	case a.First == a.Last:
-		what += fmt.Sprintf("/%d", a.First)
-	default:
-		what += fmt.Sprintf("/%d-%d", a.First, a.Last)
-	}
-	what += " over " + a.EtherType
+	what := a.Service() + " over " + a.EtherType
 	if !a.Anywhere() {
 		what += " from " + fromWords(a)
 	}

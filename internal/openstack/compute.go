@@ -101,6 +101,17 @@ func (c *Client) Actions(ctx context.Context, serverID string) ([]Action, error)
 	return found, err
 }
 
+// KeepsRunning says whether the server's task, if it has one, leaves it running
+// as it is (nova/compute/task_states.py).
+func (s Server) KeepsRunning() bool {
+	switch s.TaskState {
+	case "", "image_snapshot", "image_snapshot_pending", "image_pending_upload", "image_uploading", "image_backup",
+		"updating_password", "migrating":
+		return true
+	}
+	return false
+}
+
 // PowerAction is an action that brings a server back to ACTIVE.
 type PowerAction string
 
